@@ -1,0 +1,10 @@
+// What an API test imports: the runner, the real server, a real PostgreSQL, a real mail server, and small steps.
+export { default as test, after, afterEach, before, beforeEach, describe, it } from 'node:test';
+export { default as assert } from 'node:assert/strict';
+export { check, Server, startServer, vvctl } from './server.mjs';
+export { toIni, TEST_SECRET } from './config.mjs';
+export { freshDatabase, once, startPostgres } from './postgres.mjs';
+export { raw, request } from './http.mjs';
+export { BUILD, canConnect, cleanup, freePort, isAlive, mustRun, ROOT, run, tempDir, until } from './process.mjs';
+export { login, newUser, PASSWORD, readMail, register, verify } from './accounts.mjs';
+export { startFaultyMail, startMail } from '../peers/mail/index.mjs';
