@@ -1,0 +1,55 @@
+/* The service "mail/1": a message from a template, sent if and only if a transaction commits. */
+#ifndef VV_MAIL_H
+#define VV_MAIL_H
+
+#include <vv/db.h>
+
+VV_BEGIN_C
+
+/* What to send. Write it with VV_MAIL(). */
+struct vv_mail_message {
+    uint32_t size;
+    const char *to;        /* one address */
+    const char *to_name;   /* the person's name, any Unicode; NULL = none */
+    const char *template_; /* a folder of templates/: "auth/verify-email" */
+    const char *variables; /* a JSON object of texts and numbers for the template */
+    int64_t user_id;       /* whose message it is, so that it goes with the account; 0 = nobody's */
+    const char *unique;    /* at most one message of this name, ever; NULL = no limit */
+};
+
+struct vv_mail_service {
+    struct vv_service base;
+
+    /* Queues the message in the transaction. The delivery can be followed in the table
+     * mail_messages and with `vvctl mail list`. VV_EINVAL: no such template, a variable missing, or
+     * an address that cannot be mailed (the log says which). */
+    int (*send)(struct vv_tx *tx, const struct vv_mail_message *message);
+
+    /* Forgets every message to this user: queued ones are not sent, the log's rows go. For
+     * "user.deleted". */
+    int (*forget)(struct vv_tx *tx, int64_t user_id);
+};
+
+/* The service, for plugins that name "mail/1" in `depends`; NULL for "mail/1?" when it is off. */
+static inline const struct vv_mail_service *vv_mail(void)
+{
+    return (const struct vv_mail_service *)(const void *)vv_service("mail/1");
+}
+
+static inline struct vv_mail_message vv_mail_make_(const char *to, const char *name,
+                                                   const char *variables)
+{
+    struct vv_mail_message message;
+
+    memset(&message, 0, sizeof message);
+    message.size = (uint32_t)sizeof message;
+    message.to = to;
+    message.template_ = name;
+    message.variables = variables;
+    return message;
+}
+#define VV_MAIL(to, name, variables) vv_mail_make_((to), (name), (variables))
+
+VV_END_C
+
+#endif

@@ -1,0 +1,254 @@
+/* Working on a request: memory, what came in, what goes out, waiting, the log, services, events. */
+#ifndef VV_REQUEST_H
+#define VV_REQUEST_H
+
+#include <stdio.h>
+#include <vv/host.h>
+
+VV_BEGIN_C
+
+/* ---- the plugin's surroundings ----------------------------------------------------------------
+ */
+
+/* The plugin's options, as its table describes them. Static; never changes while the process lives.
+ */
+static inline const void *vv_conf(void)
+{
+    return vv_host->conf(vv_host->self);
+}
+
+/* A key of [server] as text, e.g. "public_url"; NULL when it is empty or unknown. Static. */
+static inline const char *vv_server_option(const char *key)
+{
+    return vv_host->server_option(key);
+}
+
+/* Writes a line to the log, with the plugin's name and the request's id (`req` may be NULL).
+ * Levels: VV_LOG_ERROR to VV_LOG_DEBUG. Safe on an offload thread. Never pass it a secret. */
+VV_PRINTF(3, 4)
+VV_UNUSED static void vv_log(struct vv_request *req, int level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    vv_host->log(vv_host->self, req, level, text);
+}
+
+/* Makes a service known under "name/major" during init. The struct must be static. VV_EINVAL: the
+ * name is taken. */
+VV_MUST_CHECK static inline int vv_publish(const char *name, const struct vv_service *service)
+{
+    return vv_host->publish(vv_host->self, name, service);
+}
+
+/* The service "name/major" that this plugin named in `depends`; NULL when an optional one is not
+ * there. Service headers wrap this in a typed function. Static. */
+static inline const struct vv_service *vv_service(const char *name)
+{
+    return vv_host->service(vv_host->self, name);
+}
+
+/* Runs the hooks of an event in order, on this fiber. May wait, as the hooks do. Returns VV_NEXT
+ * (all were asked), VV_DONE (one settled it) or the error of the hook that refused. */
+VV_MUST_CHECK static inline int vv_emit(struct vv_request *req, struct vv_event *event)
+{
+    return vv_host->emit(vv_host->self, req, event);
+}
+
+static inline struct vv_event vv_event_make_(const char *name, struct vv_tx *tx, const void *data,
+                                             struct vv_json *reply)
+{
+    struct vv_event event;
+
+    event.size = (uint32_t)sizeof event;
+    event.name = name;
+    event.tx = tx;
+    event.data = data;
+    event.reply = reply;
+    return event;
+}
+#define VV_EVENT(name, tx, data, reply) vv_event_make_((name), (tx), (data), (reply))
+
+/* Adds to the metric that is element `index` of the plugin's table of metrics. */
+static inline void vv_metric_add(uint32_t index, int64_t amount)
+{
+    vv_host->metric_add(vv_host->self, index, amount);
+}
+
+/* ---- memory and time --------------------------------------------------------------------------
+ */
+
+/* Zeroed memory that lives until the request ends. Never NULL: without memory the process ends. */
+static inline void *vv_alloc(struct vv_request *req, size_t size)
+{
+    return vv_host->alloc(req, size);
+}
+
+/* A copy of a text in the request's memory. */
+static inline char *vv_strdup(struct vv_request *req, const char *text)
+{
+    size_t length = strlen(text);
+
+    return (char *)memcpy(vv_alloc(req, length + 1), text, length + 1);
+}
+
+/* printf into the request's memory. */
+VV_PRINTF(2, 3)
+VV_UNUSED static char *vv_printf(struct vv_request *req, const char *format, ...)
+{
+    va_list args, again;
+    char *text;
+    int length;
+
+    va_start(args, format);
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    text = (char *)vv_alloc(req, (size_t)(length < 0 ? 0 : length) + 1);
+    vsnprintf(text, (size_t)(length < 0 ? 0 : length) + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+/* Calls function(arg) when the request ends, last registered first. It must not wait. */
+static inline int vv_defer(struct vv_request *req, void (*function)(void *arg), void *arg)
+{
+    return vv_host->defer(req, function, arg);
+}
+
+/* Waits. VV_ECANCELED when the deadline passed or the server stops; VV_EREFUSED while this request
+ * holds a transaction. */
+VV_MUST_CHECK static inline int vv_sleep(struct vv_request *req, int64_t milliseconds)
+{
+    return vv_host->sleep(vv_host->self, req, milliseconds);
+}
+
+/* Runs function(arg) on a thread and waits until it has ended; cannot be cancelled. The function
+ * may call nothing of the host but vv_log(). VV_EBUSY: the queue is full; VV_EREFUSED: this request
+ * holds a transaction. */
+VV_MUST_CHECK static inline int vv_offload(struct vv_request *req, uint32_t pool,
+                                           void (*function)(void *arg), void *arg)
+{
+    return vv_host->offload(vv_host->self, req, pool, function, arg);
+}
+
+/* ---- what came in -----------------------------------------------------------------------------
+ */
+
+/* One of enum vv_info; NULL when there is none. Request. */
+static inline const char *vv_info(struct vv_request *req, uint32_t what)
+{
+    return vv_host->info(req, what);
+}
+
+/* A header's value, its name in any case; NULL when absent. Request. */
+static inline const char *vv_header(struct vv_request *req, const char *name)
+{
+    return vv_host->header(req, name);
+}
+
+/* The parameters of path and query string as one object, checked against the route's `query`. */
+static inline const struct vv_value *vv_args(struct vv_request *req)
+{
+    return vv_host->args(req);
+}
+
+/* The body's object, checked against the route's `body`; NULL when there is none. */
+static inline const struct vv_value *vv_body(struct vv_request *req)
+{
+    return vv_host->body(req);
+}
+
+/* The body as it came. Request. */
+static inline const void *vv_body_bytes(struct vv_request *req, size_t *ret_length)
+{
+    return vv_host->body_bytes(req, ret_length);
+}
+
+/* Who calls; NULL when nobody was identified. Request. */
+static inline const struct vv_caller *vv_caller(struct vv_request *req)
+{
+    return vv_host->caller(req);
+}
+
+/* The id of the calling user; 0 when there is none. */
+static inline int64_t vv_caller_id(struct vv_request *req)
+{
+    const struct vv_caller *caller = vv_host->caller(req);
+
+    return caller == NULL ? 0 : caller->user_id;
+}
+
+/* For "request.identify" hooks: copies who calls. Returns VV_DONE. */
+static inline int vv_set_caller(struct vv_request *req, const struct vv_caller *caller)
+{
+    return vv_host->set_caller(req, caller);
+}
+
+/* ---- what goes out ----------------------------------------------------------------------------
+ */
+
+/*
+ * Prepares an error of RFC 9457 and returns VV_EFAIL: `return vv_fail(req, 404, "no_note",
+ * "There is no note %s", id);`. `code` is stable, for programs; the sentence is for a person and
+ * never holds a secret. 401 gets its WWW-Authenticate from the core. In jobs and commands it
+ * is the reason that is logged, stored and printed.
+ */
+VV_PRINTF(4, 5)
+VV_UNUSED static int vv_fail(struct vv_request *req, uint32_t status, const char *code,
+                             const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return vv_host->fail(req, status, code, text);
+}
+
+/* Adds a bad field to a 422 answer and returns VV_EFAIL; may be called for several fields. */
+static inline int vv_fail_field(struct vv_request *req, const char *field, const char *detail)
+{
+    return vv_host->fail_field(req, field, detail);
+}
+
+/* Sets a header of the answer, error or not. VV_EINVAL: not a name, or a value with control
+ * characters. */
+static inline int vv_reply_header(struct vv_request *req, const char *name, const char *value)
+{
+    return vv_host->reply_header(req, name, value);
+}
+
+/* Prepares the answer; open objects and arrays are closed. Returns VV_DONE. */
+static inline int vv_reply(struct vv_request *req, uint32_t status, struct vv_json *json)
+{
+    return vv_host->reply(req, status, json);
+}
+
+/* Prepares an answer of another content type; the data is copied. Returns VV_DONE. */
+static inline int vv_reply_bytes(struct vv_request *req, uint32_t status, const char *content_type,
+                                 const void *data, size_t length)
+{
+    return vv_host->reply_bytes(req, status, content_type, data, length);
+}
+
+/* Writes to the terminal of vvctl (commands) or into the remark of a check. */
+VV_PRINTF(2, 3)
+VV_UNUSED static void vv_print(struct vv_request *req, const char *format, ...)
+{
+    char text[4096];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    vv_host->print(req, text);
+}
+
+VV_END_C
+
+#endif
