@@ -1,11 +1,11 @@
 // Private PostgreSQL clusters on loopback: one for a whole test run, more for tests that stop or kill theirs.
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
-    lstatSync, openSync } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync }
+    from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
-import { cleanup, descendants, freePort, idsOf, isAlive, mustRun, ROOT, run, spawnBound, tempDir, until }
+import { cleanup, descendants, freePort, idsOf, isAlive, mustRun, run, spawnBound, tempDir, until }
     from './process.mjs';
+import { stateDir } from './state.mjs';
 
 // PostgreSQL refuses to run as root.
 export const PG_USER = process.getuid() === 0 ? 'postgres' : undefined;
@@ -27,25 +27,6 @@ async function asPgUser(file, args) {
     return mustRun('setpriv', ['--reuid', PG_USER, '--regid', PG_USER, '--init-groups', file, ...args], { cwd: '/' });
 }
 
-/**
- * A folder for a cluster that outlives us: .dev/NAME where PostgreSQL's user can reach that, else a folder under
- * /var/tmp that belongs to this checkout, with a link to it in .dev.
- */
-export async function clusterDir(name) {
-    const inside = path.join(ROOT, '.dev', name);
-    mkdirSync(path.dirname(inside), { recursive: true });
-    if (!PG_USER) return inside;
-    const reach = await run('setpriv', ['--reuid', PG_USER, '--regid', PG_USER, '--init-groups',
-        'test', '-x', path.dirname(inside)]);
-    if (reach.code === 0) return inside;
-    const id = createHash('sha256').update(ROOT).digest('hex').slice(0, 12);
-    const outside = `/var/tmp/vvserver-${id}/${name}`;
-    mkdirSync(path.dirname(outside), { recursive: true });
-    const link = lstatSync(inside, { throwIfNoEntry: false });
-    if (!link) symlinkSync(outside, inside);
-    return outside;
-}
-
 async function initCluster(dir) {
     mkdirSync(dir, { recursive: true });
     if (PG_USER) chownSync(dir, ...idsOf(PG_USER));
@@ -56,7 +37,7 @@ async function initCluster(dir) {
 
 /** initdb takes seconds, a copy of its work does not. */
 async function copyCluster(dir) {
-    const pattern = await clusterDir(`pg-template-${path.basename(path.dirname(pgBin()))}`);
+    const pattern = await stateDir(`pg-template-${path.basename(path.dirname(pgBin()))}`, PG_USER);
     if (!existsSync(`${pattern}/PG_VERSION`)) {
         const fresh = mkdtempSync(`${pattern}.`);
         await initCluster(fresh);
@@ -68,11 +49,12 @@ async function copyCluster(dir) {
 }
 
 export class Postgres {
-    /** settings are those of postgresql.conf; `keep` is a folder whose content lives on between runs. */
-    constructor({ dir, sockets, settings = {} }) {
+    /** settings are those of postgresql.conf; what lies in dir already is kept. */
+    constructor({ dir, sockets, settings = {}, detached = false }) {
         this.dir = dir;
         this.sockets = sockets;
         this.settings = settings;
+        this.detached = detached; // from our terminal, whose Ctrl-C would reach it before its users have ended
     }
 
     /** For any database of the cluster, by default as the superuser. */
@@ -96,7 +78,7 @@ export class Postgres {
             if (!this.child || !isAlive(this.child.pid))
                 // After a kill -9 the old backends may hold the shared memory for a moment; then it is tried again.
                 this.child = spawnBound(`${pgBin()}/postgres`, args,
-                    { user: PG_USER, cwd: '/', stdio: ['ignore', log, log] });
+                    { user: PG_USER, cwd: '/', stdio: ['ignore', log, log], detached: this.detached });
             await once(this.url(), 'select 1');
             return true;
         }, { timeout: 60_000, step: 50, what: `PostgreSQL starts; its log is ${this.logFile}` });

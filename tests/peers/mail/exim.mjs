@@ -11,8 +11,9 @@ const USER = 'vvmail';
 const PASSWORD = 'correct-horse-battery-staple';
 
 export class EximServer {
-    constructor(dir) {
+    constructor(dir, { detached = false } = {}) {
         this.dir = dir;
+        this.detached = detached;
         this.user = USER;
         this.password = PASSWORD;
         // Exim refuses to deliver as root, so root becomes nobody; anybody else stays who they are.
@@ -81,7 +82,7 @@ export class EximServer {
         const args = ['-C', path.join(this.dir, 'exim.conf'), '-bdf'];
         const out = [];
         this.child = spawnBound(path.join(this.dir, 'exim'), args,
-            { user: this.runAs, stdio: ['ignore', 'pipe', 'pipe'] });
+            { user: this.runAs, stdio: ['ignore', 'pipe', 'pipe'], detached: this.detached });
         this.child.stdout.on('data', (data) => out.push(data));
         this.child.stderr.on('data', (data) => out.push(data));
         await until(async () => {

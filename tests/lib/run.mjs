@@ -1,0 +1,118 @@
+// ./dev run: PostgreSQL, the mail catcher and the server on loopback, with state kept in .dev/, until Ctrl-C.
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { EximServer } from '../peers/mail/exim.mjs';
+import { mailSection, toIni } from './config.mjs';
+import { once, PG_USER, Postgres } from './postgres.mjs';
+import { BUILD, canConnect, idsOf, ROOT, spawnBound, tempDir, until } from './process.mjs';
+import { DEV, removeState, stateDir } from './state.mjs';
+
+const PORT = 8000;
+const URL_ = `http://127.0.0.1:${PORT}`;
+const MAIL_USER = process.getuid() === 0 ? 'nobody' : undefined;
+const LOG = path.join(DEV, 'server.log');
+const started = [];
+
+async function startDatabase() {
+    const sockets = tempDir(null, 'vv-pg-');
+    if (PG_USER) chownSync(sockets, ...idsOf(PG_USER));
+    const cluster = new Postgres({ dir: await stateDir('pg', PG_USER), sockets, detached: true });
+    await cluster.start();
+    started.push(() => cluster.stop());
+    if (!(await once(cluster.url(), "select from pg_database where datname = 'vvserver'")).length) {
+        await once(cluster.url(), 'create role vvserver login');
+        await once(cluster.url(), 'create database vvserver owner vvserver');
+    }
+    return cluster.url('vvserver', 'vvserver');
+}
+
+async function startMailCatcher() {
+    const mail = new EximServer(await stateDir('mail', MAIL_USER), { detached: true });
+    await mail.prepare();
+    await mail.start();
+    started.push(() => mail.stop());
+    return mail;
+}
+
+/** Secrets are drawn once, so that tokens stay good between runs. */
+function secret(name) {
+    const file = path.join(DEV, 'secrets', name);
+    if (!existsSync(file)) {
+        mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+        writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+    }
+    return file;
+}
+
+function writeConfig(databaseUrl, mail) {
+    const file = path.join(DEV, 'vvserver.ini');
+    writeFileSync(file, toIni({
+        server: {
+            listen: `127.0.0.1:${PORT}`, public_url: URL_, log_format: 'text',
+            plugin_dir: path.join(BUILD, 'lib/vvserver/plugins'),
+        },
+        database: { url: databaseUrl, migrations_dir: path.join(ROOT, 'sql') },
+        auth: { enabled: 'true', jwt_secret_file: secret('jwt') },
+        mail: { enabled: 'true', ...mailSection(mail) },
+    }));
+    chmodSync(file, 0o600);
+    return file;
+}
+
+async function startVvserver(config) {
+    const log = openSync(LOG, 'w');
+    const child = spawnBound(path.join(BUILD, 'bin/vvserverd'), ['-c', config],
+        { stdio: ['ignore', log, log], detached: true });
+    started.push(async () => {
+        child.kill('SIGTERM');
+        await child.ended;
+    });
+    await until(async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return true;
+        return (await fetch(`${URL_}/health/ready`)).ok;
+    }, { timeout: 30_000, what: `${URL_}/health/ready answers 200; the log is ${LOG}` });
+    return child;
+}
+
+/** The tour is README's, so that what is printed is what the tests run. */
+function tour() {
+    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+    return readme.split(/^## /m).find((section) => section.startsWith('A tour')).match(/```sh\n(.*?)```/s)[1];
+}
+
+async function stopAll() {
+    for (const stop of started.splice(0).reverse())
+        await stop().catch((error) => console.error(error.message));
+}
+
+async function main() {
+    if (await canConnect(PORT))
+        throw new Error(`something listens on 127.0.0.1:${PORT} already; is another ./dev run active?`);
+    if (process.argv.includes('--reset')) {
+        await removeState('pg', PG_USER);
+        await removeState('mail', MAIL_USER);
+        await removeState('secrets');
+    }
+    const stopped = new Promise((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve('signal'));
+    });
+    const databaseUrl = await startDatabase();
+    const mail = await startMailCatcher();
+    const server = await startVvserver(writeConfig(databaseUrl, mail));
+    if (server.exitCode === null)
+        console.log(`\nvvserver listens on ${URL_}. Database: ${databaseUrl}\n`
+            + `Its configuration is .dev/vvserver.ini, its log .dev/server.log. Ctrl-C ends everything.\n\n`
+            + `A tour, to copy and paste in another terminal, in this folder:\n\n${tour()}`);
+    if (await Promise.race([stopped, server.ended]) !== 'signal')
+        throw new Error(`the server ended by itself:\n${readFileSync(LOG, 'utf8').split('\n').slice(-30).join('\n')}`);
+}
+
+try {
+    await main();
+} catch (error) {
+    console.error(`dev: ${error.message}`);
+    process.exitCode = 1;
+}
+await stopAll();
+process.exit();

@@ -1,0 +1,29 @@
+// Where state lives that outlives one run: .dev/, or beside it when another user has to reach it.
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { ROOT, run } from './process.mjs';
+
+export const DEV = path.join(ROOT, '.dev');
+
+/**
+ * .dev/NAME where `user` can reach that (always, when it is undefined: ourselves), else a folder under /var/tmp that
+ * belongs to this checkout, with a link to it in .dev. A checkout under root's home is the usual case of the latter.
+ */
+export async function stateDir(name, user) {
+    const inside = path.join(DEV, name);
+    mkdirSync(DEV, { recursive: true });
+    if (!user) return inside;
+    const reach = await run('setpriv', ['--reuid', user, '--regid', 'nogroup', '--clear-groups', 'test', '-x', DEV]);
+    if (reach.code === 0) return inside;
+    const id = createHash('sha256').update(ROOT).digest('hex').slice(0, 12);
+    const outside = `/var/tmp/vvserver-${id}/${name}`;
+    mkdirSync(path.dirname(outside), { recursive: true });
+    if (!lstatSync(inside, { throwIfNoEntry: false })) symlinkSync(outside, inside);
+    return outside;
+}
+
+export async function removeState(name, user) {
+    rmSync(await stateDir(name, user), { recursive: true, force: true });
+    rmSync(path.join(DEV, name), { recursive: true, force: true });
+}
