@@ -10,7 +10,6 @@ const env = {
     ...process.env, VV_BUILD: BUILD,
     ASAN_OPTIONS: 'abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=0:strict_string_checks=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
-    LSAN_OPTIONS: `suppressions=${path.join(ROOT, 'tests/lib/lsan.txt')}:print_suppressions=0`,
 };
 
 /** The test files of tests/SUB (and its folders) whose name has the pattern. */
