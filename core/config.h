@@ -11,8 +11,8 @@ struct vv_plugins;
 /* One key as it was written, wherever. */
 struct vv_setting {
     const char *section, *key, *value;
-    const char *source; /* "vvserver.ini:41", "environment", "--set" */
-    bool used;
+    const char *source;     /* "vvserver.ini:41", "environment VV_AUTH__X", "--set auth.x" */
+    bool used, environment; /* of the environment: names in lower case, ':' and '-' are '_' */
 };
 
 /* What command line and environment say before a file is read. */
@@ -20,6 +20,7 @@ struct vv_config_source {
     const char *file;         /* -c */
     const char *const *sets;  /* "section.key=value", ends with NULL; may be NULL */
     char *const *environment; /* environ */
+    bool plain_log;           /* a person looks on: the log is text, from warnings up */
 };
 
 struct vv_config_server {
@@ -34,7 +35,7 @@ struct vv_config_server {
     int64_t max_body, max_connections, max_fibers;
     int64_t header_timeout, body_timeout, request_timeout, drain_timeout; /* milliseconds */
     const char *plugin_dir;
-    int64_t log_level, log_format;
+    int64_t log_level, log_format; /* enum vv_log_level, enum vv_log_format */
 };
 
 struct vv_config_database {
@@ -63,10 +64,15 @@ struct vv_config {
     struct vv_setting *settings; /* everything that was written, in order of strength */
     size_t setting_count;
     struct vv_problems *problems; /* mistakes found so far, all reported at once */
+    struct vv_arena *arena;       /* of all texts */
+    struct vv_config_limits *limits;
 };
 
 /* The one configuration of this process; set by vv_config_load(). Never NULL after it. */
 extern struct vv_config *vv_config;
+
+/* Frees a configuration that was read again, with all texts that came from it. */
+void vv_config_free(struct vv_config *config);
 
 /* Reads files, environment and --set, and fills in the core's sections. Mistakes are gathered. */
 struct vv_config *vv_config_load(const struct vv_config_source *source);
@@ -85,6 +91,13 @@ void vv_config_problem(struct vv_config *config, const char *source, const char 
 /* After everything was filled: names what nothing used, with "did you mean"; prints all mistakes to
  * standard error. False: there were some. */
 bool vv_config_finish(struct vv_config *config, const struct vv_plugins *plugins);
+
+/* Prints to standard error what was not printed yet. False: there are mistakes. */
+bool vv_config_report(struct vv_config *config);
+
+/* The rate of a key of [limits], and a number for it that stays the same over generations. False:
+ * nobody declares such a limit. */
+bool vv_config_limit(const char *name, struct vv_rate *ret_rate, uint32_t *ret_class);
 
 /* Prints the effective configuration as an INI file, secrets masked, each key with its help. */
 void vv_config_dump(struct vv_config *config, const struct vv_plugins *plugins);
