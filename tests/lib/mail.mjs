@@ -7,7 +7,7 @@ import { DEV } from './state.mjs';
 const args = process.argv.slice(2);
 const tokenOnly = args.includes('--token');
 const address = args.find((arg) => !arg.startsWith('--'));
-const mail = new EximServer(process.env.VV_MAIL_DIR || path.join(DEV, 'mail'));
+const mail = new EximServer(path.join(DEV, 'mail'));
 
 async function newest() {
     const all = await mail.messages();

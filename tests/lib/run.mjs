@@ -1,6 +1,6 @@
 // ./dev run: PostgreSQL, the mail catcher and the server on loopback, with state kept in .dev/, until Ctrl-C.
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { EximServer } from '../peers/mail/exim.mjs';
 import { mailSection, toIni } from './config.mjs';
@@ -8,7 +8,7 @@ import { once, PG_USER, Postgres } from './postgres.mjs';
 import { BUILD, canConnect, idsOf, ROOT, spawnBound, tempDir, until } from './process.mjs';
 import { DEV, removeState, stateDir } from './state.mjs';
 
-const PORT = 8000;
+const PORT = Number(process.env.VV_DEV_PORT || 8000);
 const URL_ = `http://127.0.0.1:${PORT}`;
 const MAIL_USER = process.getuid() === 0 ? 'nobody' : undefined;
 const LOG = path.join(DEV, 'server.log');
@@ -16,6 +16,7 @@ const started = [];
 
 async function startDatabase() {
     const sockets = tempDir(null, 'vv-pg-');
+    started.push(() => rmSync(sockets, { recursive: true }));
     if (PG_USER) chownSync(sockets, ...idsOf(PG_USER));
     const cluster = new Postgres({ dir: await stateDir('pg', PG_USER), sockets, detached: true });
     await cluster.start();
@@ -78,12 +79,17 @@ async function startVvserver(config) {
 /** The tour is README's, so that what is printed is what the tests run. */
 function tour() {
     const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-    return readme.split(/^## /m).find((section) => section.startsWith('A tour')).match(/```sh\n(.*?)```/s)[1];
+    return readme.split(/^## /m).find((section) => section.startsWith('A tour')).match(/```sh\n(.*?)```/s)[1]
+        .replaceAll('http://127.0.0.1:8000', URL_);
 }
 
 async function stopAll() {
     for (const stop of started.splice(0).reverse())
-        await stop().catch((error) => console.error(error.message));
+        try {
+            await stop();
+        } catch (error) {
+            console.error(error.message);
+        }
 }
 
 async function main() {
@@ -102,7 +108,8 @@ async function main() {
     const server = await startVvserver(writeConfig(databaseUrl, mail));
     if (server.exitCode === null)
         console.log(`\nvvserver listens on ${URL_}. Database: ${databaseUrl}\n`
-            + `Its configuration is .dev/vvserver.ini, its log .dev/server.log. Ctrl-C ends everything.\n\n`
+            + `Its configuration is ${path.relative(ROOT, DEV)}/vvserver.ini, its log server.log beside it. `
+            + `Ctrl-C ends everything.\n\n`
             + `A tour, to copy and paste in another terminal, in this folder:\n\n${tour()}`);
     if (await Promise.race([stopped, server.ended]) !== 'signal')
         throw new Error(`the server ended by itself:\n${readFileSync(LOG, 'utf8').split('\n').slice(-30).join('\n')}`);

@@ -4,7 +4,8 @@ import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, run } from './process.mjs';
 
-export const DEV = path.join(ROOT, '.dev');
+/** VV_DEV_DIR is for the test of ./dev run, which must not touch what a developer has there. */
+export const DEV = process.env.VV_DEV_DIR || path.join(ROOT, '.dev');
 
 /**
  * .dev/NAME where `user` can reach that (always, when it is undefined: ourselves), else a folder under /var/tmp that
@@ -16,7 +17,7 @@ export async function stateDir(name, user) {
     if (!user) return inside;
     const reach = await run('setpriv', ['--reuid', user, '--regid', 'nogroup', '--clear-groups', 'test', '-x', DEV]);
     if (reach.code === 0) return inside;
-    const id = createHash('sha256').update(ROOT).digest('hex').slice(0, 12);
+    const id = createHash('sha256').update(DEV).digest('hex').slice(0, 12);
     const outside = `/var/tmp/vvserver-${id}/${name}`;
     mkdirSync(path.dirname(outside), { recursive: true });
     if (!lstatSync(inside, { throwIfNoEntry: false })) symlinkSync(outside, inside);
