@@ -1,0 +1,70 @@
+// What every bench uses: wrk, pgbench and nginx, their figures, and the median of several runs.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { canConnect, freePort, mustRun, spawnBound, tempDir, until } from '../lib/process.mjs';
+import { pgBin } from '../lib/postgres.mjs';
+
+export const SECONDS = Number(process.env.VV_BENCH_SECONDS || 10);
+export const ROUNDS = Number(process.env.VV_BENCH_ROUNDS || 3);
+
+export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+const UNITS = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
+
+/** One run of wrk → {rate, p50, p99} (requests a second, milliseconds); anything but 2xx is an error. */
+export async function wrk(url, { connections = 64, script, args = [], seconds = SECONDS } = {}) {
+    const { stdout } = await mustRun('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency',
+        ...(script ? ['-s', script] : []), url, '--', ...args], { timeout: (seconds + 30) * 1000 });
+    if (/Non-2xx/.test(stdout)) throw new Error(`not every answer was a success:\n${stdout}`);
+    const latency = (name) => {
+        const [, value, unit] = stdout.match(new RegExp(`^\\s*${name}%\\s+([\\d.]+)(us|ms|s|m)`, 'm'));
+        return Number(value) * UNITS[unit];
+    };
+    return { rate: Number(stdout.match(/Requests\/sec:\s+([\d.]+)/)[1]), p50: latency(50), p99: latency(99) };
+}
+
+/** pgbench at 64 clients, prepared statements → transactions a second. */
+export async function pgbench(url, args) {
+    const { stdout } = await mustRun(`${pgBin()}/pgbench`, ['-n', '-M', 'prepared', '-c', '64', '-j', '1',
+        '-T', String(SECONDS), ...args, url], { timeout: (SECONDS + 60) * 1000 });
+    return Number(stdout.match(/tps = ([\d.]+)/)[1]);
+}
+
+/** nginx with one worker that answers every request with `body` → its URL. */
+export async function startNginx(t, body) {
+    const dir = tempDir(t, 'vv-nginx-');
+    const port = await freePort();
+    const file = path.join(dir, 'nginx.conf');
+    writeFileSync(file, `
+daemon off; pid ${dir}/pid; error_log ${dir}/error.log; worker_processes 1; user root;
+events { worker_connections 1024; }
+http {
+    access_log off; keepalive_requests 1000000000; default_type application/json;
+    client_body_temp_path ${dir}/a; proxy_temp_path ${dir}/b; fastcgi_temp_path ${dir}/c;
+    uwsgi_temp_path ${dir}/d; scgi_temp_path ${dir}/e;
+    server { listen 127.0.0.1:${port}; location / { return 200 '${body}'; } }
+}
+`.replace(process.getuid() === 0 ? 'nothing to take out' : 'user root;', ''));
+    spawnBound('nginx', ['-c', file, '-p', dir], { stdio: 'ignore' });
+    await until(() => canConnect(port), { what: 'nginx listens' });
+    return `http://127.0.0.1:${port}/`;
+}
+
+/** Runs the contestants in turn, ROUNDS times, and returns the median of each: {name: figure}. */
+export async function compare(contestants) {
+    const figures = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
+    for (let round = 0; round < ROUNDS; round++)
+        for (const [name, measure] of Object.entries(contestants)) figures[name].push(await measure());
+    return Object.fromEntries(Object.entries(figures).map(([name, all]) => [name, median(all)]));
+}
+
+let missed = 0;
+
+/** Prints a ratio beside its bar. */
+export function report(what, ratio, bar, remark) {
+    const ok = ratio >= bar;
+    if (!ok) missed++;
+    console.log(`${ok ? 'ok  ' : 'MISS'} ${what}: ${ratio.toFixed(2)} (bar ${bar.toFixed(2)})  ${remark}`);
+}
+
+export const misses = () => missed;
