@@ -1,6 +1,6 @@
 // ./dev run as a newcomer meets it: what it prints works by copy and paste, Ctrl-C ends it, its state lives on.
 import path from 'node:path';
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { assert, cleanup, freePort, isAlive, ROOT, run, tempDir, test, until } from '../lib/harness.mjs';
 import { descendants, spawnBound } from '../lib/process.mjs';
 
@@ -30,6 +30,7 @@ const paste = (dev, text) => run('bash', ['-c', text], { cwd: ROOT, env: dev.env
 
 test('the tour works by copy and paste, and what it stored outlives Ctrl-C but not --reset', async (t) => {
     const dir = tempDir(t, 'vv-dev-');
+    chmodSync(dir, 0o755); // PostgreSQL's user has to reach it
     const port = await freePort();
 
     let dev = await devRun(t, dir, port);
