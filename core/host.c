@@ -79,6 +79,7 @@ static const struct vv_host host_table = {
     .rows_value = vv_db_rows_value,
     .sqlstate = host_sqlstate,
     .enqueue = vv_jobs_enqueue,
+    .step = vv_request_step,
 };
 
 void vv_host_fill(struct vv_self *self)

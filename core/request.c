@@ -147,6 +147,21 @@ int vv_request_sleep(struct vv_self *self, struct vv_request *req, int64_t milli
     return rc < 0 ? vv_request_error(req, rc) : 0;
 }
 
+int vv_request_step(struct vv_self *self, struct vv_request *req,
+                    int (*function)(struct vv_request *step, void *arg), void *arg)
+{
+    struct vv_request *step = vv_request_new(req->unit, self, req->id, 0);
+    int result;
+
+    step->fiber = req->fiber;
+    step->deadline = req->deadline;
+    step->print = req->print;
+    step->print_arg = req->print_arg;
+    result = function(step, arg);
+    vv_request_end(step);
+    return result;
+}
+
 int vv_request_fail(struct vv_request *req, uint32_t status, const char *code, const char *detail)
 {
     struct vv_problem *problem = &req->problem;

@@ -69,6 +69,8 @@ int vv_request_error(struct vv_request *req, int code);
 void *vv_request_alloc(struct vv_request *req, size_t size);
 int vv_request_defer(struct vv_request *req, void (*function)(void *arg), void *arg);
 int vv_request_sleep(struct vv_self *self, struct vv_request *req, int64_t milliseconds);
+int vv_request_step(struct vv_self *self, struct vv_request *req,
+                    int (*function)(struct vv_request *step, void *arg), void *arg);
 int vv_request_fail(struct vv_request *req, uint32_t status, const char *code, const char *detail);
 int vv_request_fail_field(struct vv_request *req, const char *field, const char *detail);
 void vv_request_print(struct vv_request *req, const char *text);

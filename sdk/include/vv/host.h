@@ -150,6 +150,10 @@ struct vv_host {
     struct vv_param (*rows_value)(const struct vv_rows *rows, size_t row, size_t column);
     const char *(*sqlstate)(struct vv_request *req);
     int (*enqueue)(struct vv_self *self, struct vv_tx *tx, const struct vv_enqueue *job);
+
+    /* 0.1: memory and time of a request */
+    int (*step)(struct vv_self *self, struct vv_request *req,
+                int (*function)(struct vv_request *step, void *arg), void *arg);
 };
 
 /* This plugin's table. VV_PLUGIN() defines it, once for all files of the plugin; the loader sets it

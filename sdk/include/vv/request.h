@@ -126,6 +126,14 @@ VV_MUST_CHECK static inline int vv_sleep(struct vv_request *req, int64_t millise
     return vv_host->sleep(vv_host->self, req, milliseconds);
 }
 
+/* Runs function(step, arg) on this fiber with a request of its own, whose memory is freed when it
+ * returns, and returns what it returned: one turn of a loop that goes on as long as the worker. */
+static inline int vv_step(struct vv_request *req,
+                          int (*function)(struct vv_request *step, void *arg), void *arg)
+{
+    return vv_host->step(vv_host->self, req, function, arg);
+}
+
 /* Runs function(arg) on a thread and waits until it has ended; cannot be cancelled. The function
  * may call nothing of the host but vv_log(). VV_EBUSY: the queue is full; VV_EREFUSED: this request
  * holds a transaction. */
