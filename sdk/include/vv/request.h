@@ -215,7 +215,8 @@ VV_UNUSED static int vv_fail(struct vv_request *req, uint32_t status, const char
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return vv_host->fail(req, status, code, text);
+    (void)vv_host->fail(req, status, code, text);
+    return VV_EFAIL; /* spelled out, so that compilers and analysers know that it is an error */
 }
 
 /* Adds a bad field to a 422 answer and returns VV_EFAIL; may be called for several fields. */
