@@ -42,7 +42,33 @@ struct event_base *vv_worker_base(void);
 enum vv_role vv_worker_role(void);
 bool vv_worker_draining(void);
 
+/* For a process that makes its loop itself: vvctl. */
+void vv_worker_set(struct event_base *base, enum vv_role role);
+
 /* Microseconds since the first process of this server started: /health's uptime. */
 int64_t vv_uptime(void);
+
+/* What that counts from, on the steady clock. process.c, as all that follows */
+void vv_process_set_started(int64_t steady);
+int64_t vv_process_started(void);
+
+/* The name that ps shows: "vv:worker". */
+void vv_process_name(const char *name);
+
+/* SIGTERM comes when the parent dies. False: `parent` had died before. */
+bool vv_process_follow(pid_t parent);
+
+/* Blocks `signals` (ends with 0) and returns a signalfd for them. */
+int vv_process_signals(const int *signals);
+
+/* In a new child: nothing blocked; what a terminal sends to all (SIGINT, SIGHUP) is left to the
+ * supervisor, and a lost peer is an error code instead of SIGPIPE. */
+void vv_process_signals_reset(void);
+
+/* "exited with status 3", "was killed by signal 9 (Killed)". Static. */
+const char *vv_process_ending(int wait_status);
+
+/* Milliseconds for poll(2) until `at` on the steady clock; -1 for 0 (never). */
+int vv_process_timeout(int64_t at);
 
 #endif
