@@ -136,11 +136,17 @@ static bool ini_check_key(struct ini_reader *reader, const char *start, size_t l
     return false;
 }
 
-/* "   b = c" below "   a = b" was meant as a key of its own. */
+/* "   b = c" below "   a = b" was meant as a key of its own, and "   [c]" as a section. */
 static bool ini_looks_like_key(const char *start)
 {
     const char *p = start;
 
+    if (*start == '[') {
+        p += strcspn(start, "]");
+        p += *p == ']';
+        p += strspn(p, " \t");
+        return *p == '\0' || *p == ';' || *p == '#';
+    }
     while (islower((unsigned char)*p) || isdigit((unsigned char)*p) || *p == '_')
         p++;
     return p > start && *p == ' ' && p[strspn(p, " ")] == '=';
