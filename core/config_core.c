@@ -144,20 +144,22 @@ static void core_place_defaults(struct vv_config *config)
     const char *prefix = core_prefix(config->arena);
     const char *near;
 
+    if (prefix == NULL)
+        prefix = "/usr";
     if (core_conf.server.plugin_dir == NULL) {
         near = vv_arena_printf(config->arena, "%s/lib/vvserver/plugins", prefix);
         core_conf.server.plugin_dir =
-            prefix != NULL && access(near, R_OK | X_OK) == 0 ? near : "/usr/lib/vvserver/plugins";
+            access(near, R_OK | X_OK) == 0 ? near : "/usr/lib/vvserver/plugins";
     }
     if (core_conf.database.migrations_dir == NULL) {
         near = vv_arena_printf(config->arena, "%s/CMakeCache.txt", prefix);
-        if (prefix != NULL && access(near, F_OK) == 0)
+        if (access(near, F_OK) == 0)
             near = vv_arena_printf(config->arena, "%.*s/sql", (int)(strrchr(prefix, '/') - prefix),
                                    prefix);
         else
             near = vv_arena_printf(config->arena, "%s/share/vvserver/sql", prefix);
         core_conf.database.migrations_dir =
-            prefix != NULL && access(near, R_OK | X_OK) == 0 ? near : "/usr/share/vvserver/sql";
+            access(near, R_OK | X_OK) == 0 ? near : "/usr/share/vvserver/sql";
     }
 }
 
