@@ -7,6 +7,11 @@
 
 struct event_base;
 
+/* Before the fork, as part of the setup: reads [server] tls_cert and tls_key. False: they do not
+ * fit; the configuration's problems say why. */
+bool vv_http_check_tls(void);
+bool vv_http_check_proxies(void);
+
 /* Once in each worker: prepares evhttp on the loop. */
 void vv_http_init(struct event_base *base);
 

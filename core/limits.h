@@ -23,4 +23,7 @@ struct vv_limit_answer {
 /* Counts one event of `class_` for the client `key` (SipHash-ed with a secret of the table). */
 struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate);
 
+/* SipHash-2-4 with a key of 128 bits. */
+uint64_t vv_limits_hash(const uint64_t secret[2], const uint8_t *bytes, size_t length);
+
 #endif

@@ -21,9 +21,9 @@ struct vv_route_match {
     unsigned allow; /* bits 1 << enum vv_method of the path's methods; 0 = 404 */
     size_t param_count;
     struct {
-        const char *name;  /* static */
+        const char *name;  /* points into the pattern */
         const char *value; /* points into the path */
-        size_t length;
+        size_t name_length, length;
     } params[VV_ROUTER_PARAMS];
 };
 

@@ -1,4 +1,5 @@
 /* From the command line to plugins that are ready: what leader, --check and vvctl share. */
+#include "http.h"
 #include "log.h"
 #include "migrate.h"
 #include "plugin.h"
@@ -21,6 +22,8 @@ bool vv_setup(const struct vv_config_source *source)
         return false;
     fine = vv_plugins_init(plugins);
     fine = vv_router_build() && fine;
+    fine = vv_http_check_tls() && fine;
+    fine = vv_http_check_proxies() && fine;
     fine = vv_migrate_check_files(plugins) && fine;
     return vv_config_report(config) && fine;
 }
