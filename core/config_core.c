@@ -139,28 +139,31 @@ static const char *core_prefix(struct vv_arena *arena)
 
 /* What lies beside the program goes before what is installed: a build runs what it was built with.
  */
-static void core_place_defaults(struct vv_config *config)
+static const char *core_place(struct vv_arena *arena, const char *prefix, const char *folder,
+                              const char *otherwise)
 {
-    const char *prefix = core_prefix(config->arena);
     const char *near;
 
     if (prefix == NULL)
-        prefix = "/usr";
-    if (core_conf.server.plugin_dir == NULL) {
-        near = vv_arena_printf(config->arena, "%s/lib/vvserver/plugins", prefix);
+        return otherwise;
+    near = vv_arena_printf(arena, "%s/%s", prefix, folder);
+    return access(near, R_OK | X_OK) == 0 ? near : otherwise;
+}
+
+static void core_place_defaults(struct vv_config *config)
+{
+    struct vv_arena *arena = config->arena;
+    const char *prefix = core_prefix(arena);
+    const char *sql = "share/vvserver/sql";
+
+    if (core_conf.server.plugin_dir == NULL)
         core_conf.server.plugin_dir =
-            access(near, R_OK | X_OK) == 0 ? near : "/usr/lib/vvserver/plugins";
-    }
-    if (core_conf.database.migrations_dir == NULL) {
-        near = vv_arena_printf(config->arena, "%s/CMakeCache.txt", prefix);
-        if (access(near, F_OK) == 0)
-            near = vv_arena_printf(config->arena, "%.*s/sql", (int)(strrchr(prefix, '/') - prefix),
-                                   prefix);
-        else
-            near = vv_arena_printf(config->arena, "%s/share/vvserver/sql", prefix);
+            core_place(arena, prefix, "lib/vvserver/plugins", "/usr/lib/vvserver/plugins");
+    if (prefix != NULL && access(vv_arena_printf(arena, "%s/CMakeCache.txt", prefix), F_OK) == 0)
+        sql = "../sql"; /* a build folder lies in the sources */
+    if (core_conf.database.migrations_dir == NULL)
         core_conf.database.migrations_dir =
-            access(near, R_OK | X_OK) == 0 ? near : "/usr/share/vvserver/sql";
-    }
+            core_place(arena, prefix, sql, "/usr/share/vvserver/sql");
 }
 
 /* ---- what a table cannot say ----------------------------------------------------------------- */
