@@ -219,6 +219,13 @@ VV_UNUSED static int vv_fail(struct vv_request *req, uint32_t status, const char
     return VV_EFAIL; /* spelled out, so that compilers and analysers know that it is an error */
 }
 
+/* In a job: fails for good. It waits in the dead letter, with the reason, until somebody retries or
+ * deletes it. Returns VV_EFAIL. */
+static inline int vv_job_give_up(struct vv_request *req, const char *reason)
+{
+    return vv_host->fail(req, 500, VV_GIVEN_UP, reason);
+}
+
 /* Adds a bad field to a 422 answer and returns VV_EFAIL; may be called for several fields. */
 static inline int vv_fail_field(struct vv_request *req, const char *field, const char *detail)
 {

@@ -19,6 +19,9 @@ struct vv_job_run {
     const struct vv_value *payload; /* the JSON object it was enqueued with */
 };
 
+/* The code of a failure that no later attempt can mend: see vv_job_give_up() in request.h. */
+#define VV_GIVEN_UP "given_up"
+
 /* Returns 0 when done: the row is deleted. VV_EFAIL after vv_job_give_up(): dead at once, no retry.
  * Any other error: again later, with exponential backoff and jitter. It may be run again after a
  * crash, even when it had ended: make it idempotent. */
