@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "limits.h"
+#include "rate_limits.h"
 
 static const struct vv_rate hourly = {.count = 100, .period = 3600000};
 
