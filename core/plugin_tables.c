@@ -167,7 +167,7 @@ static void tables_route(struct tables *tables, const struct vv_route *route)
         tables_fail(tables, "caller %u of '%s' does not exist; see enum vv_who", route->who,
                     route->pattern);
     if (route->handler == NULL)
-        tables_fail(tables, "'%s' has no handler; give it a function", route->pattern);
+        tables_fail(tables, "'%s' has no handler", route->pattern);
     tables_fields(tables, "query", route->query);
     tables_fields(tables, "body", route->body);
     tables_fields(tables, "reply", route->reply);
@@ -203,9 +203,9 @@ static void tables_limit(struct tables *tables, const struct vv_limit *limit)
 static void tables_function(struct tables *tables, const char *name, bool there)
 {
     if (name[0] == '\0')
-        tables_fail(tables, "the name is empty; give it one");
+        tables_fail(tables, "the name is empty");
     if (!there)
-        tables_fail(tables, "'%s' has no function; give it one", name);
+        tables_fail(tables, "'%s' has no function", name);
 }
 
 static void tables_work(struct tables *tables)

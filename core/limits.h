@@ -1,0 +1,29 @@
+/* Rates per client address, exact over the workers of a machine: GCRA in shared memory. */
+
+/* Some compilers come here for the C library's header of this name. */
+#include_next <limits.h>
+
+#ifndef VV_CORE_LIMITS_H
+#define VV_CORE_LIMITS_H
+
+#include "base.h"
+#include <vv/option.h>
+
+/* The supervisor makes the table (a memfd) and hands it on; a process without one makes its own. */
+int vv_limits_create(void);
+void vv_limits_attach(int fd);
+
+struct vv_limit_answer {
+    bool allowed;
+    int64_t remaining;   /* calls that would still pass now */
+    int64_t retry_after; /* microseconds until one passes; 0 when allowed */
+    int64_t reset;       /* microseconds until the burst is whole again */
+};
+
+/* Counts one event of `class_` for the client `key` (SipHash-ed with a secret of the table). */
+struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate);
+
+/* SipHash-2-4 with a key of 128 bits. */
+uint64_t vv_limits_hash(const uint64_t secret[2], const uint8_t *bytes, size_t length);
+
+#endif

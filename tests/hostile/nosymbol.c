@@ -1,7 +1,0 @@
-/* A shared object that is no plugin. */
-int nosymbol(void);
-
-int nosymbol(void)
-{
-    return 0;
-}
