@@ -166,6 +166,9 @@ static void tables_route(struct tables *tables, const struct vv_route *route)
     if (route->who > VV_SERVICE)
         tables_fail(tables, "caller %u of '%s' does not exist; see enum vv_who", route->who,
                     route->pattern);
+    if ((route->flags & ~(uint32_t)(VV_RAW_BODY | VV_OPTIONAL_BODY | VV_HIDDEN_ROUTE)) != 0)
+        tables_fail(tables, "flags %#x of '%s' do not exist; see enum vv_route_flag", route->flags,
+                    route->pattern);
     if (route->handler == NULL)
         tables_fail(tables, "'%s' has no handler", route->pattern);
     tables_fields(tables, "query", route->query);
