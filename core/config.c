@@ -29,6 +29,7 @@ struct vv_config *vv_config;
 
 /* ---- mistakes ------------------------------------------------------------------------------- */
 
+VV_PRINTF(4, 0)
 static void config_note(struct vv_config *config, bool warning, const char *source,
                         const char *format, va_list args)
 {

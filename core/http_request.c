@@ -3,9 +3,9 @@
 
 #include "config.h"
 #include "json.h"
-#include "limits.h"
 #include "log.h"
 #include "plugin.h"
+#include "rate_limits.h"
 #include "schema.h"
 #include <event2/buffer.h>
 #include <event2/http.h>

@@ -17,9 +17,10 @@ struct ini_reader {
     unsigned number;
     char section[INI_NAME_SIZE];
     char key[INI_NAME_SIZE]; /* that an indented line would continue; "" = none */
-    bool more;               /* the line in inih's hands is such a line */
-    bool skipping;           /* its key was refused, and so are the lines that continue it */
-    bool lost;               /* so was the section: its keys belong nowhere */
+    char hint[96];
+    bool more;     /* the line in inih's hands is such a line */
+    bool skipping; /* its key was refused, and so are the lines that continue it */
+    bool lost;     /* so was the section: its keys belong nowhere */
     int error;
 };
 
@@ -92,6 +93,18 @@ static bool ini_check_section(struct ini_reader *reader, const char *start)
     return true;
 }
 
+/* Whether the key is a secret is not known here; that it names a file already can be seen. */
+static const char *ini_file_hint(struct ini_reader *reader)
+{
+    size_t length = strlen(reader->key);
+
+    if (length > 5 && strcmp(reader->key + length - 5, "_file") == 0)
+        return "";
+    snprintf(reader->hint, sizeof reader->hint, ", or a secret into a file named by %s_file",
+             reader->key);
+    return reader->hint;
+}
+
 /* "key = value" at `start`; `room` is how many bytes of a line inih reads. */
 static bool ini_check_key(struct ini_reader *reader, const char *start, size_t length, size_t room)
 {
@@ -121,13 +134,13 @@ static bool ini_check_key(struct ini_reader *reader, const char *start, size_t l
     } else if (length > room) {
         ini_mistake(reader,
                     "'%s' is a line of %zu characters, and only %zu can be read; put the rest on "
-                    "indented lines below it, or, if it is a secret, into a file named by %s_file",
-                    reader->key, length, room, reader->key);
+                    "indented lines below it%s",
+                    reader->key, length, room, ini_file_hint(reader));
     } else if (ini_comment(equals) != NULL) {
         ini_mistake(reader,
                     "'%s' has a ';' after a space, which would cut its value there; put a comment "
-                    "on a line of its own, and a secret that has it into a file named by %s_file",
-                    reader->key, reader->key);
+                    "on a line of its own%s",
+                    reader->key, ini_file_hint(reader));
     } else {
         reader->skipping = false;
         return true;

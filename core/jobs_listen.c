@@ -87,7 +87,7 @@ void jobs_listen_tick(void)
 {
     struct vv_request *req;
 
-    if (listen_pg != NULL || listen_connecting || listen_stopped || !vv_db_ready())
+    if (listen_pg != NULL || listen_connecting || listen_stopped)
         return;
     req = vv_request_new(VV_UNIT_START, NULL, "jobs", 0);
     listen_connecting = true;

@@ -56,8 +56,8 @@ static void json_real(struct vv_buffer *buffer, double value)
     char text[40];
     int digits;
 
-    if (!isfinite(value)) {
-        vv_buffer_text(buffer, "null");
+    if (!isfinite(value) || value == 0) { /* and there is but one zero */
+        vv_buffer_text(buffer, value == 0 ? "0" : "null");
         return;
     }
     for (digits = 15; digits <= 17; digits++) {

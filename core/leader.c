@@ -1,12 +1,12 @@
 /* A generation's leader: reads, checks, migrates, forks the workers, and keeps them in number. */
 #include "control.h"
 #include "crew.h"
-#include "limits.h"
 #include "log.h"
 #include "metrics.h"
 #include "migrate.h"
 #include "plugin.h"
 #include "process.h"
+#include "rate_limits.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* Rates per client: GCRA times in shared memory, in small sets that each have a lock of their own.
  */
-#include "limits.h"
+#include "rate_limits.h"
 
 #include "log.h"
 #include <errno.h>

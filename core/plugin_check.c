@@ -142,6 +142,13 @@ static void *check_copy(struct check *check, const struct check_shape *shape, co
     for (count = 0;; count++) {
         const char *element = source + count * stride;
 
+        if (count == 0 && vv_image_room(&check->image, element) < stride) {
+            check_fail(check,
+                       "its table of %s is not in the plugin's own memory; make it a static "
+                       "array",
+                       shape->name);
+            return NULL;
+        }
         if (count > CHECK_ELEMENTS || vv_image_room(&check->image, element) < stride) {
             check_fail(check, "its table of %s does not end; its last element must be VV_END",
                        shape->name);

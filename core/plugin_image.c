@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 struct image_search {
     uintptr_t address;
@@ -55,41 +56,66 @@ size_t vv_image_room(const struct vv_image *image, const void *address)
     return 0;
 }
 
-/* The beginning of an ELF file. False: errno says why, or it is too short (0). */
-static bool image_header(const char *path, Elf64_Ehdr *ret_header)
+/* Bytes of a file; false: there are fewer, or errno says why. */
+static bool image_read(int fd, void *bytes, size_t length, uint64_t offset)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length;
-
-    memset(ret_header, 0, sizeof *ret_header);
-    if (fd < 0)
-        return false;
     errno = 0;
-    length = read(fd, ret_header, sizeof *ret_header);
-    close(fd);
-    /* The fields we look at lie at the same place in files of 32 bits. */
-    return length >= (ssize_t)(offsetof(Elf64_Ehdr, e_machine) + sizeof ret_header->e_machine);
+    return pread(fd, bytes, length, (off_t)offset) == (ssize_t)length;
 }
 
-/* dlopen's own words about a file for another machine differ from libc to libc; ours do not. */
+/* Whether the file is as long as its headers promise: dlopen maps what they say, and the process
+ * would end at the first touch of what is missing. */
+static bool image_whole(int fd, const ElfW(Ehdr) * header)
+{
+    struct stat status;
+    ElfW(Phdr) segment;
+    unsigned i;
+
+    if (fstat(fd, &status) != 0 || header->e_phentsize != sizeof segment)
+        return false;
+    for (i = 0; i < header->e_phnum; i++)
+        if (!image_read(fd, &segment, sizeof segment, header->e_phoff + i * sizeof segment) ||
+            segment.p_offset > (uint64_t)status.st_size ||
+            segment.p_filesz > (uint64_t)status.st_size - segment.p_offset)
+            return false;
+    return true;
+}
+
+/* Whether it is for a machine like this one, as the program itself is. */
+static bool image_fits(const ElfW(Ehdr) * header)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ElfW(Ehdr) own;
+    bool known = fd >= 0 && image_read(fd, &own, sizeof own, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return !known || (header->e_machine == own.e_machine &&
+                      header->e_ident[EI_CLASS] == own.e_ident[EI_CLASS] &&
+                      header->e_ident[EI_DATA] == own.e_ident[EI_DATA]);
+}
+
+/* dlopen's own words differ from one C library to the next, and some files it does not survive. */
 static const char *image_check_file(struct vv_arena *arena, const char *path)
 {
-    Elf64_Ehdr header, own;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ElfW(Ehdr) header;
+    const char *why = NULL;
 
-    if (!image_header(path, &header)) {
-        if (errno != 0)
-            return vv_arena_printf(arena, "%s cannot be read: %s; mend its permissions", path,
-                                   strerror(errno));
-        return vv_arena_printf(arena, "%s is empty or cut short; build or install it again", path);
-    }
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-        return vv_arena_printf(arena, "%s is not a shared object; build or install it again", path);
-    if (image_header("/proc/self/exe", &own) &&
-        (header.e_machine != own.e_machine || header.e_ident[EI_CLASS] != own.e_ident[EI_CLASS] ||
-         header.e_ident[EI_DATA] != own.e_ident[EI_DATA]))
-        return vv_arena_printf(
+    if (fd < 0 || (!image_read(fd, &header, sizeof header, 0) && errno != 0))
+        why = vv_arena_printf(arena, "%s cannot be read: %s", path, strerror(errno));
+    else if (!image_read(fd, &header, sizeof header, 0))
+        why = vv_arena_printf(arena, "%s is empty or cut short; build or install it again", path);
+    else if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+        why = vv_arena_printf(arena, "%s is no shared object; build or install it again", path);
+    else if (!image_fits(&header))
+        why = vv_arena_printf(
             arena, "%s was built for another kind of machine; build it for this one", path);
-    return NULL;
+    else if (!image_whole(fd, &header))
+        why = vv_arena_printf(arena, "%s is empty or cut short; build or install it again", path);
+    if (fd >= 0)
+        close(fd);
+    return why;
 }
 
 const char *vv_image_open(struct vv_arena *arena, const char *path,

@@ -170,7 +170,7 @@ static void tables_route(struct tables *tables, const struct vv_route *route)
         tables_fail(tables, "flags %#x of '%s' do not exist; see enum vv_route_flag", route->flags,
                     route->pattern);
     if (route->handler == NULL)
-        tables_fail(tables, "'%s' has no handler", route->pattern);
+        tables_fail(tables, "'%s' has no handler; give it a function", route->pattern);
     tables_fields(tables, "query", route->query);
     tables_fields(tables, "body", route->body);
     tables_fields(tables, "reply", route->reply);
@@ -206,9 +206,9 @@ static void tables_limit(struct tables *tables, const struct vv_limit *limit)
 static void tables_function(struct tables *tables, const char *name, bool there)
 {
     if (name[0] == '\0')
-        tables_fail(tables, "the name is empty");
+        tables_fail(tables, "the name is empty; give it one");
     if (!there)
-        tables_fail(tables, "'%s' has no function", name);
+        tables_fail(tables, "'%s' has no function; give it one", name);
 }
 
 static void tables_work(struct tables *tables)

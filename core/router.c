@@ -96,7 +96,8 @@ static bool router_add(const struct vv_route_entry *entry)
         at += length + 1;
     }
     if (node->routes[route->method] != NULL) {
-        vv_config_problem(vv_config, NULL, "%s and %s both want the route %s %s",
+        vv_config_problem(vv_config, NULL,
+                          "'%s' and '%s' both have the route %s %s; enable only one of them",
                           router_owner(node->routes[route->method]), router_owner(entry),
                           vv_method_name(route->method), route->pattern);
         return false;

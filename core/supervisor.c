@@ -1,9 +1,9 @@
 /* The first process: owns the sockets, starts leaders, replaces them at a reload, ends them all. */
 #include "supervisor.h"
-#include "limits.h"
 #include "log.h"
 #include "notify.h"
 #include "process.h"
+#include "rate_limits.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

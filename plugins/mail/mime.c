@@ -117,15 +117,19 @@ void mail_mime_quoted(struct mail_text *out, const char *body)
         mail_text_put(out, "\r\n");
 }
 
+/* "Name" <address>, on one line where both fit. */
 static void mime_address(struct mail_text *out, const char *header,
                          const struct mail_address *address)
 {
+    size_t line = out->length, last;
     const char *c;
 
     mail_text_printf(out, "%s: ", header);
-    if (address->name != NULL && !mime_plain(address->name)) {
-        mime_encode_words(out, address->name);
-    } else if (address->name != NULL) {
+    if (address->name == NULL) {
+        mail_text_printf(out, "%s\r\n", address->address);
+        return;
+    }
+    if (mime_plain(address->name)) {
         mail_text_put(out, "\"");
         for (c = address->name; *c != '\0'; c++) {
             if (*c == '"' || *c == '\\')
@@ -133,11 +137,13 @@ static void mime_address(struct mail_text *out, const char *header,
             mail_text_add(out, c, 1);
         }
         mail_text_put(out, "\"");
+    } else {
+        mime_encode_words(out, address->name);
     }
-    if (address->name == NULL)
-        mail_text_printf(out, "%s\r\n", address->address);
-    else
-        mail_text_printf(out, "\r\n <%s>\r\n", address->address);
+    for (last = out->length; last > line && out->data[last - 1] != '\n'; last--)
+        ;
+    mail_text_put(out, out->length - last + strlen(address->address) + 3 > 78 ? "\r\n <" : " <");
+    mail_text_printf(out, "%s>\r\n", address->address);
 }
 
 static bool mime_address_valid(const struct mail_address *address)

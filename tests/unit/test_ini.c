@@ -80,9 +80,9 @@ static void refuses_long_lines(void **state)
     read_text(text);
     assert_non_null(strstr(seen.data, "2 [a] k = {0000"));
     assert_non_null(strstr(
-        seen.data, "3! [a] 'l' is a line of 200 characters, and only 199 can be read; put the rest "
-                   "on indented lines below it, or, if it is a secret, into a file named by "
-                   "l_file\n5 [a] m = {1}\n"));
+        seen.data,
+        "3! [a] 'l' is a line of 200 characters, and only 199 can be read; put the rest "
+        "on indented lines below it, or a secret into a file named by l_file\n5 [a] m = {1}\n"));
     snprintf(text, sizeof text, "[a]\nk = 1\n  %0198d\n", 1);
     assert_string_equal(read_text(text),
                         "2 [a] k = {1}\n"
@@ -96,7 +96,7 @@ static void refuses_comments_inside_values(void **state)
     assert_string_equal(
         read_text("[a]\npassword = abc ;def\n  ghi\nx = 1\n  2 ;3\n"),
         "2! [a] 'password' has a ';' after a space, which would cut its value there; put a comment "
-        "on a line of its own, and a secret that has it into a file named by password_file\n"
+        "on a line of its own, or a secret into a file named by password_file\n"
         "4 [a] x = {1}\n"
         "5! [a] 'x' has a ';' after a space, which would cut its value there; put a comment on a "
         "line of its own\n");

@@ -67,8 +67,8 @@ static const char *quoted(const char *text)
 static void test_whole_message(void **state)
 {
     static const char expected[] = "Date: Sun, 22 Nov 2026 18:30:00 +0000\r\n"
-                                   "From: \"Shop\"\r\n <shop@vv.test>\r\n"
-                                   "To: =?UTF-8?B?Wm/DqyBMaW5kcXZpc3Q=?=\r\n <zoe@vv.test>\r\n"
+                                   "From: \"Shop\" <shop@vv.test>\r\n"
+                                   "To: =?UTF-8?B?Wm/DqyBMaW5kcXZpc3Q=?= <zoe@vv.test>\r\n"
                                    "Subject: Hello\r\n"
                                    "Message-ID: <0123456789abcdef@vv.test>\r\n"
                                    "MIME-Version: 1.0\r\n"
@@ -152,9 +152,12 @@ static void test_names(void **state)
 
     (void)state;
     assert_non_null(
-        strstr(build(&envelope, &hello), "To: \"O\\\"Neil, \\\\ Bob\"\r\n <bob@vv.test>\r\n"));
+        strstr(build(&envelope, &hello), "To: \"O\\\"Neil, \\\\ Bob\" <bob@vv.test>\r\n"));
+    envelope = envelope_of("A name of somebody whose parents liked long ones very much indeed",
+                           "bob.with.a.long.address@mail.vv.test");
+    assert_wire(build(&envelope, &hello));
     envelope = envelope_of("名前", "bob@vv.test");
-    assert_non_null(strstr(build(&envelope, &hello), "To: =?UTF-8?B?5ZCN5YmN?=\r\n <bob@vv.test>"));
+    assert_non_null(strstr(build(&envelope, &hello), "To: =?UTF-8?B?5ZCN5YmN?= <bob@vv.test>"));
 }
 
 static void test_header_injection_is_refused(void **state)

@@ -1,10 +1,7 @@
 /* Rates per client address, exact over the workers of a machine: GCRA in shared memory. */
 
-/* Some compilers come here for the C library's header of this name. */
-#include_next <limits.h>
-
-#ifndef VV_CORE_LIMITS_H
-#define VV_CORE_LIMITS_H
+#ifndef VV_CORE_RATE_LIMITS_H
+#define VV_CORE_RATE_LIMITS_H
 
 #include "base.h"
 #include <vv/option.h>
