@@ -144,8 +144,9 @@ bool vv_crew_bury(struct vv_crew *crew, pid_t pid, int wait_status)
     crew_close(member->ready);
     member->ready = -1;
     /* A worker that was told to end before it could listen for that ends by the signal itself. */
-    if (crew->ending &&
-        (wait_status == 0 || (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGTERM)))
+    if (crew->ending && (wait_status == 0 ||
+                         (WIFSIGNALED(wait_status) && (WTERMSIG(wait_status) == SIGTERM ||
+                                                       WTERMSIG(wait_status) == VV_SIGNAL_LAST))))
         return true;
     vv_error("%s (process %d) %s%s", member->name, (int)pid, vv_process_ending(wait_status),
              crew->ending ? "" : "; another one is started");
@@ -167,13 +168,13 @@ static void crew_signal(const struct vv_crew *crew, int signal)
             (void)kill(crew->members[i].pid, signal);
 }
 
-void vv_crew_end(struct vv_crew *crew)
+void vv_crew_end(struct vv_crew *crew, int signal)
 {
     if (crew->ending)
         return;
     crew->ending = true;
     crew->kill_at = vv_clock_steady() + vv_config->server.drain_timeout * 1000 + CREW_GRACE;
-    crew_signal(crew, SIGTERM);
+    crew_signal(crew, signal);
 }
 
 void vv_crew_check(struct vv_crew *crew)

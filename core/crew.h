@@ -38,7 +38,7 @@ void vv_crew_start(struct vv_crew *crew);
 bool vv_crew_bury(struct vv_crew *crew, pid_t pid, int wait_status);
 
 /* Tells all to drain; who takes too long is killed by vv_crew_check(). */
-void vv_crew_end(struct vv_crew *crew);
+void vv_crew_end(struct vv_crew *crew, int signal);
 void vv_crew_check(struct vv_crew *crew);
 
 /* Fills in what to poll(2), at most `most`; looks at it afterwards. */

@@ -137,13 +137,13 @@ void vv_generation_listen(struct vv_generation *generation, struct vv_sockets *s
     }
 }
 
-void vv_generation_end(struct vv_generation *generation)
+void vv_generation_end(struct vv_generation *generation, bool last)
 {
     generation->state = VV_GENERATION_ENDING;
     if (generation->kill_at == 0)
         generation->kill_at = vv_clock_steady() + generation->drain + GENERATION_GRACE;
     if (!generation->leader_gone)
-        (void)kill(generation->pid, SIGTERM);
+        (void)kill(generation->pid, last ? VV_SIGNAL_LAST : SIGTERM);
 }
 
 void vv_generation_check(struct vv_generation *generation)

@@ -40,8 +40,8 @@ struct vv_generation *vv_generation_new(unsigned number, pid_t pid, int control)
 /* Handles what the leader has said so far. */
 void vv_generation_listen(struct vv_generation *generation, struct vv_sockets *sockets);
 
-/* Tells it to drain; it is killed when it takes too long. */
-void vv_generation_end(struct vv_generation *generation);
+/* Tells it to drain; it is killed when it takes too long. `last`: no other follows it. */
+void vv_generation_end(struct vv_generation *generation, bool last);
 
 /* Kills what is late. */
 void vv_generation_check(struct vv_generation *generation);

@@ -8,7 +8,9 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
-#define HTTP_LISTENERS 64
+#define HTTP_LISTENERS  64
+#define HTTP_LAST_WORDS 300000 /* microseconds */
+#define HTTP_IDLE       500000 /* for what is on its way to us when the server stops */
 #define HTTP_METHODS                                                                           \
     (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | \
      EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
@@ -26,6 +28,7 @@ static struct http_listener http_listeners[HTTP_LISTENERS];
 static size_t http_listener_count;
 static bool http_paused, http_draining;
 static void (*http_done)(void);
+static int64_t http_deadline;
 
 static struct evhttp *http_make(bool metrics)
 {
@@ -125,7 +128,15 @@ void vv_http_drain(int64_t deadline, void (*done)(void))
     for (i = 0; i < http_listener_count; i++)
         evhttp_del_accept_socket(http_listeners[i].owner, http_listeners[i].bound);
     http_listener_count = 0;
-    vv_conn_drain(deadline);
+    /* A little before the worker's own end, so that what was cut off is still told. */
+    deadline -= HTTP_LAST_WORDS;
+    http_deadline = deadline;
+    vv_conn_drain(deadline, deadline);
+}
+
+void vv_http_drain_idle(void)
+{
+    vv_conn_drain(http_deadline, VV_MIN(http_deadline, vv_clock_steady() + HTTP_IDLE));
 }
 
 void vv_http_free(void)

@@ -22,7 +22,7 @@ static struct event *conn_adopt_event, *conn_sweep_event;
 static struct vv_conn **conn_by_fd;
 static size_t conn_fds;
 static unsigned conn_number;
-static int64_t conn_drain_deadline;
+static int64_t conn_drain_deadline, conn_idle_deadline; /* 0: not draining */
 
 static void conn_forget(struct vv_conn *conn)
 {
@@ -212,11 +212,19 @@ static void conn_expire(struct vv_conn *conn)
         evhttp_connection_free(conn->evcon);
 }
 
+/* Nothing of a request has come, and nothing of an answer is still to go. */
+static bool conn_is_idle(const struct vv_conn *conn)
+{
+    return conn->scan.phase == VV_SCAN_IDLE && conn->dispatched == conn->scan.messages &&
+           evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
+}
+
 static void conn_sweep(evutil_socket_t fd, short what, void *arg)
 {
     int64_t now = vv_clock_steady();
     struct vv_list *item, *next;
     bool drained = conn_drain_deadline != 0 && now >= conn_drain_deadline;
+    bool idle_drained = conn_idle_deadline != 0 && now >= conn_idle_deadline;
 
     (void)fd, (void)what, (void)arg;
     for (item = conn_all.next; item != &conn_all; item = next) {
@@ -226,7 +234,7 @@ static void conn_sweep(evutil_socket_t fd, short what, void *arg)
         if (conn->http != NULL) {
             if (drained && conn->http->req->fiber != NULL)
                 vv_fiber_cancel(conn->http->req->fiber);
-        } else if (drained) {
+        } else if (drained || (idle_drained && conn_is_idle(conn))) {
             evhttp_connection_free(conn->evcon);
         } else if (conn->deadline != 0 && now >= conn->deadline) {
             conn_expire(conn);
@@ -242,17 +250,18 @@ void vv_conn_init(struct event_base *base)
 
     vv_list_init(&conn_all);
     vv_list_init(&conn_new);
-    conn_drain_deadline = 0;
+    conn_drain_deadline = conn_idle_deadline = 0;
     conn_adopt_event = event_new(base, -1, 0, conn_adopt, NULL);
     conn_sweep_event = event_new(base, -1, EV_PERSIST, conn_sweep, NULL);
     event_add(conn_sweep_event, &often);
 }
 
-void vv_conn_drain(int64_t deadline)
+void vv_conn_drain(int64_t deadline, int64_t idle_deadline)
 {
     struct vv_list *item;
 
     conn_drain_deadline = deadline;
+    conn_idle_deadline = idle_deadline;
     for (item = conn_all.next; item != &conn_all; item = item->next)
         VV_CONTAINER(item, struct vv_conn, link)->close = true;
 }
@@ -261,7 +270,7 @@ void vv_conn_free_all(void)
 {
     struct vv_list *item, *next;
 
-    conn_drain_deadline = 0;
+    conn_drain_deadline = conn_idle_deadline = 0;
     event_free(conn_adopt_event);
     event_free(conn_sweep_event);
     for (item = conn_all.next; item != &conn_all; item = next) {

@@ -64,7 +64,7 @@ void vv_conn_init(struct event_base *base);
 struct bufferevent *vv_conn_accept(struct event_base *base, void *metrics);
 struct vv_conn *vv_conn_of(struct evhttp_request *evreq);
 void vv_conn_answered(struct vv_conn *conn);
-void vv_conn_drain(int64_t deadline);
+void vv_conn_drain(int64_t deadline, int64_t idle_deadline);
 void vv_conn_free_all(void);
 unsigned vv_conn_count(void);
 

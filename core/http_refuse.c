@@ -9,9 +9,10 @@
 #include <event2/http.h>
 #include <sys/socket.h>
 
-#define REFUSE_WRITE  5000000 /* microseconds for the other side to take it */
-#define REFUSE_LINGER 1000000 /* and to stop sending: closing earlier would reset its copy of it \
-                               */
+#define REFUSE_WRITE 5000000 /* microseconds for the other side to take it */
+#define REFUSE_LINGER                                                          \
+    1000000 /* and to stop sending: closing earlier would reset its copy of it \
+             */
 
 static void refuse_discard(struct bufferevent *bev, void *arg)
 {

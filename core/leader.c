@@ -148,7 +148,7 @@ static void leader_fail(struct leader *leader, const char *why)
 {
     leader_refuse(leader, why);
     leader->status = 1;
-    vv_crew_end(&leader->crew);
+    vv_crew_end(&leader->crew, SIGTERM);
 }
 
 static void leader_migrated(struct leader *leader, int wait_status)
@@ -188,11 +188,11 @@ static void leader_signals(struct leader *leader)
     pid_t pid;
 
     while (read(leader->signals, &signal, sizeof signal) == (ssize_t)sizeof signal) {
-        if (signal.ssi_signo != SIGTERM)
+        if (signal.ssi_signo != SIGTERM && signal.ssi_signo != VV_SIGNAL_LAST)
             continue;
         if (leader->migration > 0)
             (void)kill(leader->migration, SIGTERM);
-        vv_crew_end(&leader->crew);
+        vv_crew_end(&leader->crew, (int)signal.ssi_signo);
     }
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == leader->migration)
@@ -214,7 +214,7 @@ static void leader_listen(struct leader *leader)
     (void)close(leader->control);
     leader->control = -1;
     leader->crew.leader_fds[1] = -1;
-    vv_crew_end(&leader->crew);
+    vv_crew_end(&leader->crew, SIGTERM);
 }
 
 static void leader_wait(struct leader *leader)
@@ -256,7 +256,7 @@ static void leader_timers(struct leader *leader)
 
 int vv_leader_run(const struct vv_config_source *source, int control)
 {
-    static const int signals[] = {SIGTERM, SIGCHLD, 0};
+    static const int signals[] = {SIGTERM, VV_SIGNAL_LAST, SIGCHLD, 0};
     static struct leader leader;
 
     vv_process_name("vv:leader");

@@ -55,7 +55,7 @@ int vv_process_signals(const int *signals)
 void vv_process_signals_reset(void)
 {
     static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE};
-    static const int usual[] = {SIGTERM, SIGCHLD};
+    static const int usual[] = {SIGTERM, VV_SIGNAL_LAST, SIGCHLD};
     sigset_t none;
     size_t i;
 

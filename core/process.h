@@ -25,6 +25,10 @@ int vv_leader_run(const struct vv_config_source *source, int control);
  * vvctl share. False: the mistakes have been printed. setup.c */
 bool vv_setup(const struct vv_config_source *source);
 
+/* Like SIGTERM, and no other generation follows: kept connections that ask for nothing are not
+ * worth waiting for. */
+#define VV_SIGNAL_LAST SIGUSR1
+
 /* The body of a worker, in a forked process: makes the loop, serves `fds`, returns when it has
  * drained. worker.c */
 struct vv_worker_spec {

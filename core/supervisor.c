@@ -86,7 +86,7 @@ static void supervisor_stop(struct vv_supervisor *supervisor)
     vv_notify_stopping();
     vv_info_("stopping: what is under way is finished");
     for (item = supervisor->generations.next; item != &supervisor->generations; item = item->next)
-        vv_generation_end(VV_CONTAINER(item, struct vv_generation, link));
+        vv_generation_end(VV_CONTAINER(item, struct vv_generation, link), true);
 }
 
 static bool supervisor_uses(const struct sockaddr_storage *address, void *arg)
@@ -112,7 +112,7 @@ static void supervisor_commit(struct vv_supervisor *supervisor, struct vv_genera
     generation->since = vv_clock_steady();
     supervisor->served = true;
     if (old != NULL)
-        vv_generation_end(old);
+        vv_generation_end(old, false);
     vv_sockets_keep(&supervisor->sockets, supervisor_uses, supervisor);
     vv_log_init(generation->log_level, generation->log_format, "supervisor");
     vv_info_("generation %u is serving", generation->number);
@@ -141,7 +141,7 @@ static void supervisor_refused(struct vv_supervisor *supervisor, struct vv_gener
     const char *why = generation->why[0] != '\0' ? generation->why : vv_process_ending(status);
 
     /* Whatever of it is left is not wanted any more. */
-    vv_generation_end(generation);
+    vv_generation_end(generation, supervisor->stopping);
     if (supervisor->stopping)
         return;
     if (!supervisor->served) {
@@ -172,7 +172,7 @@ static void supervisor_bury(struct vv_supervisor *supervisor, struct vv_generati
     if (generation->state == VV_GENERATION_ENDING)
         return;
     /* Its workers finish what they hold: they were told by its death. */
-    vv_generation_end(generation);
+    vv_generation_end(generation, supervisor->stopping);
     vv_error("the leader of generation %u (process %d) %s; another one is started",
              generation->number, (int)generation->pid, vv_process_ending(status));
     if (generation->since + SUPERVISOR_STABLE < vv_clock_steady())

@@ -18,7 +18,7 @@
 static struct {
     struct event_base *base;
     struct vv_worker_spec spec;
-    struct event *term, *schema, *gauges, *deadline;
+    struct event *term, *last, *schema, *gauges, *deadline;
     bool draining;
     bool started;     /* the plugins, and the jobs if this process runs them */
     unsigned pending; /* parts that still drain */
@@ -119,7 +119,6 @@ static void worker_drain(evutil_socket_t fd, short what, void *arg)
     int64_t allowed = vv_config->server.drain_timeout;
     int64_t deadline = vv_clock_steady() + allowed * 1000;
 
-    (void)fd;
     (void)what;
     (void)arg;
     if (worker.draining)
@@ -131,6 +130,8 @@ static void worker_drain(evutil_socket_t fd, short what, void *arg)
     if (worker_has_http()) {
         worker.pending++;
         vv_http_drain(deadline, worker_part_done);
+        if (fd == VV_SIGNAL_LAST)
+            vv_http_drain_idle();
     }
     if (worker_has_jobs() && worker.started) {
         worker.pending++;
@@ -199,6 +200,7 @@ static void worker_end(void)
     vv_db_stop();
     vv_offload_stop();
     event_free(worker.term);
+    event_free(worker.last);
     event_free(worker.schema);
     event_free(worker.gauges);
     event_free(worker.deadline);
@@ -214,6 +216,8 @@ int vv_worker_run(const struct vv_worker_spec *spec)
     vv_db_init(worker.base);
     worker.term = evsignal_new(worker.base, SIGTERM, worker_drain, NULL);
     vv_assert(worker.term != NULL && event_add(worker.term, NULL) == 0);
+    worker.last = evsignal_new(worker.base, VV_SIGNAL_LAST, worker_drain, NULL);
+    vv_assert(worker.last != NULL && event_add(worker.last, NULL) == 0);
     worker.schema = worker_timer(WORKER_SCHEMA_POLL, true, worker_schema);
     worker.gauges = worker_timer(WORKER_GAUGES_PERIOD, true, worker_gauges);
     if (worker_has_http())
