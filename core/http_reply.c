@@ -255,7 +255,7 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
     evhttp_add_header(out, "X-Content-Type-Options", "nosniff");
     if (reply_find(http, "Cache-Control") == NULL)
         evhttp_add_header(out, "Cache-Control", "no-store");
-    if (http->head && http->status != 204 && http->status != 304) {
+    if (http->status != 204 && http->status != 304) {
         snprintf(length, sizeof length, "%zu", http->data_length);
         evhttp_add_header(out, "Content-Length", length);
     }

@@ -259,6 +259,8 @@ static bool scan_first_line(struct vv_scan *scan, char c)
         return true;
     case SCAN_TARGET:
         if (c == ' ' && scan->target_length > 0) {
+            if (scan->target[0] != '/' && scan->target[0] != '*')
+                return scan_refuse(scan, 400, "The address must be a path that begins with /");
             scan->state = SCAN_VERSION;
             scan->value_length = 0;
             return true;

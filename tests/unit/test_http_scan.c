@@ -77,6 +77,8 @@ static void bad_first_lines(void **state)
     expect("GET /\xc3\xa9 HTTP/1.1\r\n", 0, 400);
     expect("GET /a\tb HTTP/1.1\r\n", 0, 400);
     expect("GET /\r\n", 0, 400);
+    expect("GET http://h/ HTTP/1.1\r\n", 0, 400);
+    expect("CONNECT h:80 HTTP/1.1\r\n", 0, 400);
     expect("GET / http/1.1\r\n", 0, 400);
     expect("\x16\x03\x01\x02", 0, 400);
     expect("FOO / HTTP/1.1\r\n" HOST "\r\n", 0, 405);
