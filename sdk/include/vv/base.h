@@ -80,18 +80,18 @@ enum vv_result {
     {          \
     }
 
-template <typename T> constexpr void vv_set_all_(T &)
+template <typename T> VV_HIDDEN constexpr void vv_set_all_(T &)
 {
 }
 
 template <typename T, typename S, typename... R>
-constexpr void vv_set_all_(T &element, S set, R... rest)
+VV_HIDDEN constexpr void vv_set_all_(T &element, S set, R... rest)
 {
     set(element);
     vv_set_all_(element, rest...);
 }
 
-template <typename T, typename... S> constexpr T vv_element_(S... sets)
+template <typename T, typename... S> VV_HIDDEN constexpr T vv_element_(S... sets)
 {
     T element{};
     vv_set_all_(element, sets...);

@@ -208,7 +208,8 @@ VV_END_C
  */
 #ifdef __cplusplus
 template <typename... P>
-int vv_query_in_(uint32_t lane, vv_request *req, vv_rows **rows, const char *sql, P... params)
+VV_HIDDEN int vv_query_in_(uint32_t lane, vv_request *req, vv_rows **rows, const char *sql,
+                           P... params)
 {
     const vv_param list[sizeof...(P) + 1] = {params..., VV_NULL()};
 
@@ -216,7 +217,7 @@ int vv_query_in_(uint32_t lane, vv_request *req, vv_rows **rows, const char *sql
 }
 
 template <typename... P>
-int vv_tx_query_in_(vv_tx *tx, vv_rows **rows, const char *sql, P... params)
+VV_HIDDEN int vv_tx_query_in_(vv_tx *tx, vv_rows **rows, const char *sql, P... params)
 {
     const vv_param list[sizeof...(P) + 1] = {params..., VV_NULL()};
 
@@ -224,7 +225,7 @@ int vv_tx_query_in_(vv_tx *tx, vv_rows **rows, const char *sql, P... params)
 }
 
 template <typename... P>
-int vv_batch_in_(vv_request *req, const vv_batch *batch, vv_rows **rows, P... params)
+VV_HIDDEN int vv_batch_in_(vv_request *req, const vv_batch *batch, vv_rows **rows, P... params)
 {
     const vv_param list[sizeof...(P) + 1] = {params..., VV_NULL()};
 

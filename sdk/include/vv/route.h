@@ -105,9 +105,9 @@ VV_END_C
 
 #ifdef __cplusplus
 template <typename... S>
-constexpr vv_field vv_field_(uint32_t type, const char *name, int64_t least, int64_t most,
-                             uint32_t flags, const char *choices, const vv_field *fields,
-                             const char *help, S... sets)
+VV_HIDDEN constexpr vv_field vv_field_(uint32_t type, const char *name, int64_t least, int64_t most,
+                                       uint32_t flags, const char *choices, const vv_field *fields,
+                                       const char *help, S... sets)
 {
     vv_field element{type, flags, name, least, most, nullptr, choices, fields, help};
     vv_set_all_(element, sets...);
