@@ -80,8 +80,7 @@ static bool ini_check_section(struct ini_reader *reader, const char *start)
     for (rest = end + 1; isspace((unsigned char)*rest); rest++)
         continue;
     if (*rest != '\0' && *rest != ';' && *rest != '#') {
-        ini_mistake(reader, "nothing may follow the ']' of a section; begin a new line for '%.40s'",
-                    rest);
+        ini_mistake(reader, "nothing may follow the ']' of a section; begin a new line for it");
         return false;
     }
     ini_copy_name(reader->section, start + 1, length);
@@ -117,15 +116,16 @@ static bool ini_check_key(struct ini_reader *reader, const char *start, size_t l
     if (reader->lost)
         return false;
     if (equals == NULL || equals == start) {
-        ini_mistake(reader, "'%.40s' is neither a [section] nor key = value", start);
+        /* Not shown: it may be the second line of a secret. */
+        ini_mistake(reader, "this line is neither a [section] nor key = value; indent it if it "
+                            "belongs to the value above");
         return false;
     }
     while (end > start && isspace((unsigned char)end[-1]))
         end--;
     name = (size_t)(end - start);
     if (name >= INI_NAME_SIZE) {
-        ini_mistake(reader, "a key has at most %d characters, '%.60s' has more", INI_NAME_SIZE - 1,
-                    start);
+        ini_mistake(reader, "a key has at most %d characters, not %zu", INI_NAME_SIZE - 1, name);
         return false;
     }
     ini_copy_name(reader->key, start, name);
@@ -171,9 +171,9 @@ static bool ini_check_more(struct ini_reader *reader, const char *start, size_t 
         return false;
     if (ini_looks_like_key(start))
         ini_mistake(reader,
-                    "'%.60s' is indented, which makes it a part of the value of '%s'; take the "
+                    "'%.*s' is indented, which makes it a part of the value of '%s'; take the "
                     "spaces before it away",
-                    start, reader->key);
+                    (int)(*start == '[' ? strlen(start) : strcspn(start, " ")), start, reader->key);
     else if (length > room)
         ini_mistake(
             reader,

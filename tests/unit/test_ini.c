@@ -105,14 +105,14 @@ static void refuses_comments_inside_values(void **state)
 static void refuses_long_names(void **state)
 {
     (void)state;
-    assert_string_equal(
-        read_text("[sssssssssssssssssssssssssssssssssssssssssssssssss]\n"
-                  "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk = 1\n"
-                  "[ssssssssssssssssssssssssssssssssssssssssssssssssss]\n"
-                  "lost = 1\n"),
-        "2! [sssssssssssssssssssssssssssssssssssssssssssssssss] a key has at most 49 characters, "
-        "'kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk = 1' has more\n"
-        "3! a section's name has 1 to 49 characters, not 50\n");
+    assert_string_equal(read_text("[sssssssssssssssssssssssssssssssssssssssssssssssss]\n"
+                                  "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk = 1\n"
+                                  "[ssssssssssssssssssssssssssssssssssssssssssssssssss]\n"
+                                  "lost = 1\n"),
+                        "2! [sssssssssssssssssssssssssssssssssssssssssssssssss] a key has at most "
+                        "49 characters, not "
+                        "50\n"
+                        "3! a section's name has 1 to 49 characters, not 50\n");
 }
 
 static void refuses_what_is_no_ini(void **state)
@@ -121,10 +121,12 @@ static void refuses_what_is_no_ini(void **state)
     assert_string_equal(read_text("early = 1\n[a\n[b] c = 1\n[]\n[d]\nword\n= 2\n"),
                         "1! 'early' stands before the first [section]\n"
                         "2! this section has no ']'\n"
-                        "3! nothing may follow the ']' of a section; begin a new line for 'c = 1'\n"
+                        "3! nothing may follow the ']' of a section; begin a new line for it\n"
                         "4! a section's name has 1 to 49 characters, not 0\n"
-                        "6! [d] 'word' is neither a [section] nor key = value\n"
-                        "7! [d] '= 2' is neither a [section] nor key = value\n");
+                        "6! [d] this line is neither a [section] nor key = value; indent it if it "
+                        "belongs to the value above\n"
+                        "7! [d] this line is neither a [section] nor key = value; indent it if it "
+                        "belongs to the value above\n");
     assert_string_equal(read_bytes("[a]\nx = 1\0002\ny = 2\n", 19),
                         "2! [a] this line holds a NUL byte\n3 [a] y = {2}\n");
 }
@@ -134,7 +136,7 @@ static void refuses_indented_keys(void **state)
     (void)state;
     assert_string_equal(read_text("[a]\n  x = 1\n  y = 2\nz = 3\n  [b] ; c\n  [::1]:80\n"),
                         "2 [a] x = {1}\n"
-                        "3! [a] 'y = 2' is indented, which makes it a part of the value of 'x'; "
+                        "3! [a] 'y' is indented, which makes it a part of the value of 'x'; "
                         "take the spaces before it away\n"
                         "4 [a] z = {3}\n"
                         "5! [a] '[b] ; c' is indented, which makes it a part of the value of 'z'; "
