@@ -43,6 +43,7 @@ static bool builtin_check(struct vv_request *req, struct vv_json *json, struct v
     rc = check->function(req);
     req->plugin = NULL;
     req->print = NULL;
+    req->print_arg = NULL;
     if (rc < 0)
         (void)vv_request_error(req, rc);
     vv_json_open(json, check->name, VV_JSON_OBJECT);

@@ -131,7 +131,7 @@ static void batcher_land(struct batcher *batcher, int code, const char *sqlstate
     struct vv_list *link;
 
     while ((link = batcher->flying.next) != &batcher->flying)
-        item_finish(item_of(link), code, sqlstate);
+        item_finish(item_of(link), code, sqlstate); /* NOLINT(clang-analyzer-unix.Malloc) */
     batcher->flying_count = 0;
 }
 

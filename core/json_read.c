@@ -64,7 +64,7 @@ static bool read_name_has_nul(const char *text, size_t length)
         if (text[i] != '"')
             continue;
         nul = false;
-        for (start = ++i; i < length && text[i] != '"'; i++) {
+        for (++i; i < length && text[i] != '"'; i++) {
             if (text[i] != '\\')
                 continue;
             nul = nul || (length - i > 5 && memcmp(text + i, "\\u0000", 6) == 0);

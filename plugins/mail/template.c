@@ -59,19 +59,21 @@ static void template_read_variables(struct mail_mistakes *mistakes, const char *
 static void template_check_subject(struct mail_mistakes *mistakes, const char *path,
                                    struct mail_source *subject)
 {
-    struct mail_part *last = subject->count == 0 ? NULL : &subject->parts[subject->count - 1];
+    struct mail_part *last;
     size_t i;
 
-    if (last != NULL && last->literal != NULL && last->length > 0 &&
-        last->literal[last->length - 1] == '\n')
+    if (subject->count == 0) {
+        mail_mistake(mistakes, "%s: there is no subject in it", path);
+        return;
+    }
+    last = &subject->parts[subject->count - 1];
+    if (last->literal != NULL && last->length > 0 && last->literal[last->length - 1] == '\n')
         last->length--;
     for (i = 0; i < subject->count; i++) {
         if (subject->parts[i].literal != NULL &&
             memchr(subject->parts[i].literal, '\n', subject->parts[i].length) != NULL)
             mail_mistake(mistakes, "%s: a subject is one line", path);
     }
-    if (subject->count == 0)
-        mail_mistake(mistakes, "%s: there is no subject in it", path);
 }
 
 static void template_read(struct mail_mistakes *mistakes, const char *dir, const char *name,
