@@ -2,6 +2,7 @@
 #include "smtp.h"
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <vv/base.h>
 
@@ -29,13 +30,16 @@ static int smtp_trace(CURL *handle, curl_infotype type, char *data, size_t lengt
     struct mail_smtp *smtp = arg;
 
     (void)handle;
-    if (type == CURLINFO_HEADER_IN) {
+    if (type == CURLINFO_HEADER_IN && !smtp->quitting) {
         smtp_keep_reply(smtp, data, length);
+        smtp->code = strtol(smtp->reply, NULL, 10);
     } else if (type == CURLINFO_HEADER_OUT) {
         if (length > 5 && strncasecmp(data, "AUTH ", 5) == 0 && smtp->stage < STAGE_AUTH)
             smtp->stage = STAGE_AUTH;
         else if (length > 10 && strncasecmp(data, "MAIL FROM:", 10) == 0)
             smtp->stage = STAGE_MAIL;
+        else if (length >= 4 && strncasecmp(data, "QUIT", 4) == 0)
+            smtp->quitting = true;
     }
     return 0;
 }
@@ -150,7 +154,6 @@ void mail_smtp_run(void *arg)
     curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, smtp_trace);
     curl_easy_setopt(handle, CURLOPT_DEBUGDATA, smtp);
     rc = curl_easy_perform(handle);
-    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &smtp->code);
     smtp->outcome = smtp_judge(smtp, rc);
     /* The server's own words say most; ours stand in where it said nothing bad. */
     if (rc != CURLE_OK && smtp->code < 400) {

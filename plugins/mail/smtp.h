@@ -33,6 +33,7 @@ struct mail_smtp {
 
     size_t sent; /* of `data` */
     int stage;
+    bool quitting; /* what the server says from now on says nothing about the message */
     void *handle;
 };
 

@@ -162,8 +162,7 @@ class Session {
             this.to.push(line.match(/<(.*?)>/)?.[1]);
             return this.at('rcpt', '250 2.1.5 ok');
         case 'DATA':
-            this.inData = true;
-            return this.at('data', '354 go on');
+            return this.at('data', '354 go on', () => { this.inData = true; });
         case 'RSET': case 'NOOP': return this.#send('250 2.0.0 ok\r\n');
         case 'QUIT': return this.at('quit', '221 2.0.0 bye').then(() => this.socket.end());
         default: return this.#send('500 5.5.1 what?\r\n');
