@@ -12,8 +12,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define OFFLOAD_BLOCKING 8              /* threads of the pool for calls that wait */
-#define OFFLOAD_NICE     10             /* of hashing: it yields to requests, and is not starved */
+#define OFFLOAD_BLOCKING 24 /* threads of the pool for calls that wait, made as needed */
+#define OFFLOAD_NICE     10 /* of hashing: it yields to requests, and is not starved */
 #define OFFLOAD_WORK     (10 * 1000000) /* microseconds of measured work that may be queued */
 #define OFFLOAD_GUESS    (200 * 1000)   /* what a call takes, before any was measured */
 #define OFFLOAD_DEEPEST  10000          /* calls queued, however short */
