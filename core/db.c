@@ -163,6 +163,7 @@ int vv_db_refuse(struct vv_request *req, int code)
     (void)vv_request_fail(req, 503, "database_busy",
                           "The database is busy with this at the moment; try again shortly");
     req->problem.retry_after = 1;
+    req->problem.result = code;
     return code;
 }
 

@@ -93,7 +93,8 @@ int vv_request_error(struct vv_request *req, int code)
 {
     struct vv_problem *problem = &req->problem;
 
-    if (code == VV_EFAIL && problem->status != 0)
+    /* What was prepared for it where it happened knows more. */
+    if (problem->status != 0 && problem->result == code)
         return code;
     switch (code) {
     case VV_EUNAVAILABLE:
@@ -118,6 +119,7 @@ int vv_request_error(struct vv_request *req, int code)
         (void)vv_request_fail(req, 500, "internal_error",
                               "Something went wrong on our side; it has been logged");
     }
+    problem->result = code;
     return code;
 }
 
@@ -170,6 +172,7 @@ int vv_request_fail(struct vv_request *req, uint32_t status, const char *code, c
     problem->code = vv_arena_strdup(req->arena, code);
     problem->detail = vv_arena_strdup(req->arena, detail);
     problem->retry_after = 0;
+    problem->result = VV_EFAIL;
     vv_buffer_clear(&problem->fields);
     return VV_EFAIL;
 }

@@ -22,6 +22,7 @@ struct vv_problem {
     const char *detail;
     struct vv_buffer fields; /* elements of "errors", comma separated; empty without any */
     int64_t retry_after;     /* seconds; 0 = no such header */
+    int result;              /* the error code that this answers */
 };
 
 struct vv_http; /* the HTTP side of a request: http.h */

@@ -114,10 +114,12 @@ static const struct vv_batch insert =
              " select who, what, at, raw from unnest($1::bigint[], $2::text[], $3::timestamptz[],"
              "  $4::bytea[]) with ordinality t (who, what, at, raw, n)");
 
+/* As slow for many as for one. */
 static const struct vv_batch slow =
     VV_BATCH("slow", 0,
-             "select n, pg_sleep(0.05) is not null as slept, count(*) over () as together"
-             " from unnest($1::bigint[]) with ordinality t (who, n)");
+             "select n, pause is not null as slept, count(*) over () as together"
+             " from unnest($1::bigint[]) with ordinality t (who, n),"
+             " (select pg_sleep(0.1)::text as pause offset 0) s");
 
 /* {name, params} */
 static int gather(struct vv_request *req)
