@@ -48,6 +48,7 @@ static struct evhttp *http_make(bool metrics)
 void vv_http_init(struct event_base *base)
 {
     http_base = base;
+    vv_http_id_seed();
     http_paused = http_draining = false;
     if (!vv_http_check_tls() || !vv_http_check_proxies()) {
         vv_error("the listener cannot start: check [server] tls_cert, tls_key and trusted_proxies");

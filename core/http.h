@@ -23,7 +23,8 @@ void vv_http_listen(evutil_socket_t fd, bool metrics);
  * ask once more or the deadline comes; calls done() when no connection is left. */
 void vv_http_drain(int64_t deadline, void (*done)(void));
 
-/* While draining: no other generation follows, so idle connections are kept for half a second at most.
+/* While draining: no other generation follows, so idle connections are kept for half a second at
+ * most.
  */
 void vv_http_drain_idle(void);
 void vv_http_free(void);

@@ -1,6 +1,14 @@
 /* Request ids: the caller's own when it is a sane one, else sixteen letters of our own. */
 #include "http_inside.h"
 
+static uint64_t id_state;
+
+/* In each process: a forked one begins elsewhere. */
+void vv_http_id_seed(void)
+{
+    vv_random_bytes(&id_state, sizeof id_state);
+}
+
 static bool id_sane(const char *text)
 {
     size_t i;
@@ -18,19 +26,13 @@ static bool id_sane(const char *text)
 const char *vv_http_id(const char *offered, char *buffer)
 {
     static const char digits[] = "0123456789abcdef";
-    static uint64_t state;
-    static pid_t owner;
     uint64_t bits;
     int i;
 
     if (offered != NULL && id_sane(offered))
         return offered;
-    if (state == 0 || owner != getpid()) { /* a forked process begins elsewhere */
-        vv_random_bytes(&state, sizeof state);
-        owner = getpid();
-    }
     /* splitmix64: no two of one process are alike, and nothing depends on their being secret. */
-    bits = state += 0x9e3779b97f4a7c15U;
+    bits = id_state += 0x9e3779b97f4a7c15U;
     bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9U;
     bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebU;
     bits ^= bits >> 31;

@@ -21,6 +21,7 @@ struct vv_conn {
     struct vv_http *http;            /* the request in hand; NULL between requests */
     evutil_socket_t fd;
     bool metrics; /* came through the metrics listener */
+    bool tls;
     bool refused; /* taken from evhttp: its last answer is being written */
     bool close;   /* its next answer is its last */
     uint8_t phase;
@@ -64,6 +65,7 @@ void vv_conn_init(struct event_base *base);
 struct bufferevent *vv_conn_accept(struct event_base *base, void *metrics);
 struct vv_conn *vv_conn_of(struct evhttp_request *evreq);
 void vv_conn_answered(struct vv_conn *conn);
+void vv_conn_flush(struct vv_conn *conn);
 void vv_conn_drain(int64_t deadline, int64_t idle_deadline);
 void vv_conn_free_all(void);
 unsigned vv_conn_count(void);
@@ -94,6 +96,7 @@ const char *vv_http_allow(struct vv_arena *arena, unsigned allow);
 void vv_http_problem(struct vv_buffer *out, const struct vv_problem *problem, const char *id);
 
 /* http_id.c: the caller's, when it is a sane one; else a new one. `buffer` holds 65 bytes. */
+void vv_http_id_seed(void);
 const char *vv_http_id(const char *offered, char *buffer);
 
 /* cors.c */
