@@ -161,8 +161,8 @@ export async function freshDatabase(t, cluster) {
     pool.on('error', () => {}); // a killed server is what some tests are about
     cleanup(t, async () => {
         await pool.end();
-        // A cluster of the test's own goes with all that is in it.
-        if (cluster) return;
+        // A cluster of the test's own, or of this process, goes with all that is in it.
+        if (cluster || own) return;
         await once(admin, `drop database if exists ${name} with (force)`);
         await once(admin, `drop role if exists ${name}`);
     });
