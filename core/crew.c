@@ -22,11 +22,8 @@ static void crew_place(struct vv_crew *crew, enum vv_role role, int64_t ordinal)
     member->row = (unsigned)crew->count++;
     member->ready = -1;
     member->start_at = 1; /* at once */
-    if (role == VV_ROLE_SINGLE)
-        snprintf(member->name, sizeof member->name, "worker");
-    else
-        snprintf(member->name, sizeof member->name, "%s %d",
-                 role == VV_ROLE_JOBS ? "jobs" : "worker", (int)ordinal);
+    snprintf(member->name, sizeof member->name, "%s %d", role == VV_ROLE_JOBS ? "jobs" : "worker",
+             (int)ordinal);
 }
 
 void vv_crew_init(struct vv_crew *crew)
@@ -35,11 +32,7 @@ void vv_crew_init(struct vv_crew *crew)
     int64_t i;
 
     crew->members =
-        vv_xcalloc((size_t)(server->worker_count + server->job_workers + 1), sizeof *crew->members);
-    if (server->worker_count == 0) {
-        crew_place(crew, VV_ROLE_SINGLE, 1);
-        return;
-    }
+        vv_xcalloc((size_t)(server->worker_count + server->job_workers), sizeof *crew->members);
     for (i = 1; i <= server->worker_count; i++)
         crew_place(crew, VV_ROLE_WORKER, i);
     for (i = 1; i <= server->job_workers; i++)
@@ -170,10 +163,9 @@ static void crew_signal(const struct vv_crew *crew, int signal)
 
 void vv_crew_end(struct vv_crew *crew, int signal)
 {
-    if (crew->ending)
-        return;
+    if (!crew->ending)
+        crew->kill_at = vv_clock_steady() + vv_config->server.drain_timeout * 1000 + CREW_GRACE;
     crew->ending = true;
-    crew->kill_at = vv_clock_steady() + vv_config->server.drain_timeout * 1000 + CREW_GRACE;
     crew_signal(crew, signal);
 }
 

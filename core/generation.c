@@ -108,6 +108,8 @@ static void generation_message(struct vv_generation *generation, struct vv_socke
         generation->drain = numbers[2];
     } else if (strncmp(text, "refused ", 8) == 0) {
         snprintf(generation->why, sizeof generation->why, "%s", text + 8);
+    } else if (strcmp(text, "single") == 0) {
+        generation->single = true;
     } else if (strcmp(text, "ready") == 0) {
         generation->ready = true;
     } else {

@@ -20,6 +20,7 @@ struct vv_generation {
     int control; /* -1: the other side is gone */
     bool leader_gone;
     bool ready;      /* its workers listen */
+    bool single;     /* its configuration wants no other process: workers = 0 */
     int64_t since;   /* when it was started or began to serve */
     int64_t kill_at; /* steady clock; 0 = not yet known */
     int64_t drain;   /* microseconds it may take to end */

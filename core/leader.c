@@ -113,6 +113,11 @@ static bool leader_prepare(struct leader *leader, const struct vv_config_source 
     (void)vv_control_send(leader->control, -1, "settings %d %d %" PRId64,
                           (int)vv_config->server.log_level, (int)vv_config->server.log_format,
                           vv_config->server.drain_timeout * 1000);
+    if (vv_config->server.worker_count == 0) {
+        leader_refuse(leader, "workers = 0 takes a new start");
+        (void)vv_control_send(leader->control, -1, "single");
+        return false;
+    }
     if (!leader_sockets(leader))
         return false;
     vv_crew_init(&leader->crew);

@@ -37,7 +37,7 @@ int main(int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'V'},
                                             {NULL, 0, NULL, 0}};
-    struct vv_config_source source = {.file = MAIN_FILE, .environment = environ};
+    struct vv_config_source source = {.file = MAIN_FILE, .environment = environ, .plain_log = true};
     const char **sets = vv_xcalloc((size_t)argc + 1, sizeof *sets);
     size_t set_count = 0;
     bool help = false;

@@ -145,6 +145,8 @@ static void supervisor_refused(struct vv_supervisor *supervisor, struct vv_gener
     if (supervisor->stopping)
         return;
     if (!supervisor->served) {
+        if (generation->single)
+            vv_single_exec(supervisor);
         supervisor_give_up(supervisor, generation, why);
         return;
     }
@@ -303,7 +305,9 @@ int vv_supervisor_run(const struct vv_config_source *source, char **argv)
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0};
     static struct vv_supervisor supervisor;
 
-    (void)source; /* the leaders read it, from the same arguments */
+    /* Otherwise the leaders read the source, from the same arguments. */
+    if (vv_single_wanted())
+        return vv_single_run(source);
     vv_process_name("vv:supervisor");
     vv_log_init(VV_LOG_INFO, VV_LOG_JSON, "supervisor");
     (void)signal(SIGPIPE, SIG_IGN);

@@ -2,6 +2,7 @@
 #ifndef VV_CORE_SUPERVISOR_H
 #define VV_CORE_SUPERVISOR_H
 
+#include "config.h"
 #include "generation.h"
 
 struct vv_supervisor {
@@ -36,5 +37,15 @@ void vv_handover_exec(struct vv_supervisor *supervisor);
 
 /* After such an exec: takes everything back. False: this is an ordinary start. */
 bool vv_handover_resume(struct vv_supervisor *supervisor);
+
+/* single.c: workers = 0. The supervisor becomes the one process there is; returns when that fails.
+ */
+void vv_single_exec(const struct vv_supervisor *supervisor);
+
+/* Whether this process was made so. */
+bool vv_single_wanted(void);
+
+/* Serves, runs jobs and migrates, all on one loop; returns the exit status. */
+int vv_single_run(const struct vv_config_source *source);
 
 #endif

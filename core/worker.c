@@ -5,6 +5,7 @@
 #include "jobs.h"
 #include "log.h"
 #include "metrics.h"
+#include "migrate.h"
 #include "offload.h"
 #include "plugin.h"
 #include "process.h"
@@ -12,13 +13,14 @@
 #include <signal.h>
 
 #define WORKER_SCHEMA_POLL   50           /* milliseconds, until the schema is ready */
+#define WORKER_MIGRATE       1000         /* milliseconds, between two tries */
 #define WORKER_GAUGES_PERIOD 1000         /* milliseconds */
 #define WORKER_SETTLE        (500 * 1000) /* microseconds for fibers to end, at the very end */
 
 static struct {
     struct event_base *base;
     struct vv_worker_spec spec;
-    struct event *term, *last, *schema, *gauges, *deadline;
+    struct event *term, *last, *interrupt, *schema, *gauges, *deadline;
     bool draining;
     bool started;     /* the plugins, and the jobs if this process runs them */
     unsigned pending; /* parts that still drain */
@@ -76,6 +78,10 @@ static void worker_schema(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     (void)arg;
+    /* Alone, nobody else migrates; that it holds the loop is the price of one process. */
+    if (worker.spec.role == VV_ROLE_SINGLE && !vv_metrics_schema_ready() &&
+        vv_migrate(vv_plugins) == VV_MIGRATED)
+        vv_metrics_set_schema_ready();
     if (!vv_metrics_schema_ready() || worker.draining)
         return;
     (void)event_del(worker.schema);
@@ -118,11 +124,16 @@ static void worker_drain(evutil_socket_t fd, short what, void *arg)
 {
     int64_t allowed = vv_config->server.drain_timeout;
     int64_t deadline = vv_clock_steady() + allowed * 1000;
+    /* Alone there is no other generation to follow. */
+    bool last = fd == VV_SIGNAL_LAST || worker.spec.role == VV_ROLE_SINGLE;
 
     (void)what;
     (void)arg;
-    if (worker.draining)
+    if (worker.draining) {
+        if (last && worker_has_http())
+            vv_http_drain_idle();
         return;
+    }
     worker.draining = true;
     worker.deadline = worker_timer(allowed, false, worker_late);
     /* One for ourselves, should a part be done before the next is told. */
@@ -130,7 +141,7 @@ static void worker_drain(evutil_socket_t fd, short what, void *arg)
     if (worker_has_http()) {
         worker.pending++;
         vv_http_drain(deadline, worker_part_done);
-        if (fd == VV_SIGNAL_LAST)
+        if (last)
             vv_http_drain_idle();
     }
     if (worker_has_jobs() && worker.started) {
@@ -138,6 +149,14 @@ static void worker_drain(evutil_socket_t fd, short what, void *arg)
         vv_jobs_stop(deadline, worker_part_done);
     }
     worker_part_done();
+}
+
+static struct event *worker_signal(int signal)
+{
+    struct event *event = evsignal_new(worker.base, signal, worker_drain, NULL);
+
+    vv_assert(event != NULL && event_add(event, NULL) == 0);
+    return event;
 }
 
 static void worker_make_base(void)
@@ -201,6 +220,8 @@ static void worker_end(void)
     vv_offload_stop();
     event_free(worker.term);
     event_free(worker.last);
+    if (worker.interrupt != NULL)
+        event_free(worker.interrupt);
     event_free(worker.schema);
     event_free(worker.gauges);
     event_free(worker.deadline);
@@ -214,11 +235,12 @@ int vv_worker_run(const struct vv_worker_spec *spec)
     vv_fibers_init(worker.base, (unsigned)vv_config->server.max_fibers);
     vv_offload_init(worker.base);
     vv_db_init(worker.base);
-    worker.term = evsignal_new(worker.base, SIGTERM, worker_drain, NULL);
-    vv_assert(worker.term != NULL && event_add(worker.term, NULL) == 0);
-    worker.last = evsignal_new(worker.base, VV_SIGNAL_LAST, worker_drain, NULL);
-    vv_assert(worker.last != NULL && event_add(worker.last, NULL) == 0);
-    worker.schema = worker_timer(WORKER_SCHEMA_POLL, true, worker_schema);
+    worker.term = worker_signal(SIGTERM);
+    worker.last = worker_signal(VV_SIGNAL_LAST);
+    if (spec->role == VV_ROLE_SINGLE)
+        worker.interrupt = worker_signal(SIGINT);
+    worker.schema = worker_timer(spec->role == VV_ROLE_SINGLE ? WORKER_MIGRATE : WORKER_SCHEMA_POLL,
+                                 true, worker_schema);
     worker.gauges = worker_timer(WORKER_GAUGES_PERIOD, true, worker_gauges);
     if (worker_has_http())
         worker_listen();
