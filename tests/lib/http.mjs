@@ -19,6 +19,15 @@ export async function request(base, method, path, options = {}) {
     return { status: reply.status, headers: reply.headers, text, json: isJson && text ? JSON.parse(text) : undefined };
 }
 
+/** Closes the connections that fetch keeps for later; a server that ends would otherwise wait for them. */
+export function dropIdle() {
+    const slot = Symbol.for('undici.globalDispatcher.1'); // the one that the built-in fetch uses
+    const old = globalThis[slot];
+    if (!old) return;
+    globalThis[slot] = new old.constructor();
+    old.close(); // when what is under way has been answered
+}
+
 /**
  * Sends bytes as they are and reads until the server closes or `replies` whole answers have come.
  * bytes: a string (latin1), a Buffer, or a list of them with numbers between as pauses in milliseconds.

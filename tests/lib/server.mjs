@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { defaults, linkPlugins, merge, toIni } from './config.mjs';
-import { raw, request } from './http.mjs';
+import { dropIdle, raw, request } from './http.mjs';
 import { freshDatabase } from './postgres.mjs';
 import { startMail } from '../peers/mail/index.mjs';
 import { BUILD, cleanup, descendants, freePort, isAlive, run, spawnBound, tempDir, until } from './process.mjs';
@@ -15,7 +15,8 @@ const STOP_DEADLINE = 20_000;
  * Starts vvserverd for test t (anything with after() will do, node:test's module too) and waits until it is ready.
  * Options: plugins: names to enable; config: {section: {key: value}} laid over the defaults; pluginDir; env; args;
  * waitReady: false | 'live' (up, database or not) | true; database: one of freshDatabase(), false for none;
- * postgres: a cluster of startPostgres() to make the database in; mail: one of startMail() (made when "mail" is on).
+ * postgres: a cluster of startPostgres() to make the database in; mail: one of startMail() (made when "mail" is on);
+ * program: another vvserverd than the build's.
  */
 export async function startServer(t, options = {}) {
     const server = new Server(t, options);
@@ -54,10 +55,10 @@ export class Server {
     }
 
     async start() {
-        const { env, args = [], waitReady } = this.options;
+        const { env, args = [], waitReady, program = path.join(BUILD, 'bin/vvserverd') } = this.options;
         const log = openSync(this.logFile, 'a');
         this.stopping = false;
-        this.child = spawnBound(path.join(BUILD, 'bin/vvserverd'), ['-c', this.ini, ...args], {
+        this.child = spawnBound(program, ['-c', this.ini, ...args], {
             stdio: ['ignore', log, log], env: { ...process.env, ...env },
         });
         this.pid = this.child.pid;
@@ -65,9 +66,9 @@ export class Server {
         const path_ = waitReady === 'live' ? '/health/live' : '/health/ready';
         try {
             await until(async () => {
-                if (!this.running) throw new Error('the server ended');
-                return (await this.get(path_, { timeout: 2_000 })).status === 200;
+                return !this.running || (await this.get(path_, { timeout: 2_000 })).status === 200;
             }, { timeout: 20_000, what: `${path_} is 200` });
+            if (!this.running) throw new Error('the server ended');
         } catch (error) {
             throw new Error(`the server did not get ready; its log:\n${tail(this.logText)}`, { cause: error });
         }
@@ -127,6 +128,7 @@ export class Server {
         if (!this.child || this.stopping) return;
         this.stopping = true;
         const family = this.processes().map((p) => p.pid);
+        dropIdle();
         if (this.running) this.child.kill('SIGTERM');
         let late;
         const timer = setTimeout(() => {
