@@ -5,6 +5,7 @@
 #include "db.h"
 #include "json.h"
 #include "metrics.h"
+#include "openapi.h"
 #include "plugin.h"
 #include "process.h"
 #include <strings.h>
@@ -153,5 +154,9 @@ const struct vv_route vv_builtin_routes[] = {
              .reply = status_reply, .summary = "Whether to send it traffic"),
     VV_ROUTE(VV_GET, "/metrics", VV_ANYONE, builtin_metrics,
              .flags = VV_QUICK_ROUTE | VV_HIDDEN_ROUTE, .summary = "Metrics for Prometheus"),
+    VV_ROUTE(VV_GET, "/openapi.json", VV_ANYONE, vv_openapi_document, .flags = VV_HIDDEN_ROUTE,
+             .summary = "This document"),
+    VV_ROUTE(VV_GET, "/docs", VV_ANYONE, vv_openapi_page, .flags = VV_HIDDEN_ROUTE,
+             .summary = "A page that shows it"),
     VV_END,
 };

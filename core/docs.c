@@ -1,0 +1,91 @@
+/* The page that renders the OpenAPI document: one piece, nothing from elsewhere. */
+#include "openapi.h"
+
+#include "http.h"
+
+static const char docs_policy[] =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+static const char docs_page[] =
+    "<!doctype html>\n"
+    "<html lang=\"en\"><head><meta charset=\"utf-8\"><title>vvserver: the API</title>\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<style>\n"
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;"
+    "margin:2rem auto;padding:0 1rem}\n"
+    "code{font-family:ui-monospace,monospace;font-size:.9em}h2{margin-top:2.5rem}\n"
+    "details{border:1px solid #8884;border-radius:.4rem;margin:.5rem 0;padding:.4rem .8rem}\n"
+    "summary{cursor:pointer}summary b{display:inline-block;min-width:4.5em}\n"
+    ".note{opacity:.7}table{border-collapse:collapse;width:100%}\n"
+    "td,th{text-align:left;padding:.2rem .6rem .2rem 0;vertical-align:top;"
+    "border-top:1px solid #8883}\n"
+    "</style></head><body><h1 id=\"title\">The API</h1>\n"
+    "<p id=\"about\" class=\"note\">One moment …</p>\n"
+    "<p><a href=\"/openapi.json\">openapi.json</a></p><main id=\"main\"></main>\n"
+    "<script>\n"
+    "'use strict';\n"
+    "const add = (to, name, text, kind) => { const e = document.createElement(name);\n"
+    "  if (text !== undefined) e.textContent = text; if (kind) e.className = kind;\n"
+    "  to.append(e); return e; };\n"
+    "function type(s) {\n"
+    "  const t = [].concat(s.type || 'any').join(' or ');\n"
+    "  const b = [['minLength','at least'],['maxLength','at most'],['minimum','from'],"
+    "['maximum','to']]\n"
+    "    .filter(([k]) => s[k] !== undefined).map(([k, w]) => w + ' ' + s[k]).join(', ');\n"
+    "  return t + (s.format ? ' (' + s.format + ')' : '') + (s.enum ? ': ' + s.enum.join(', ') : "
+    "'')"
+    "\n"
+    "    + (b ? ', ' + b : '') + (s.default !== undefined ? ', default ' + s.default : '');\n"
+    "}\n"
+    "function rows(table, schema, prefix) {\n"
+    "  for (const [name, s] of Object.entries(schema.properties || {})) {\n"
+    "    const row = add(table, 'tr');\n"
+    "    add(add(row, 'td'), 'code', prefix + name);\n"
+    "    add(row, 'td', type(s) + ((schema.required || []).includes(name) ? ', required' : ''));\n"
+    "    add(row, 'td', s.description || '');\n"
+    "    rows(table, s, prefix + name + '.');\n"
+    "    if (s.items) rows(table, s.items, prefix + name + '[].');\n"
+    "  }\n"
+    "}\n"
+    "function section(box, title, schema) {\n"
+    "  if (!schema || !Object.keys(schema.properties || {}).length) return;\n"
+    "  add(box, 'h4', title); rows(add(box, 'table'), schema, '');\n"
+    "}\n"
+    "const json = (part) => part && part.content && part.content['application/json']\n"
+    "  && part.content['application/json'].schema;\n"
+    "function operation(main, path, method, op) {\n"
+    "  const box = add(main, 'details'), head = add(box, 'summary');\n"
+    "  add(head, 'b', method.toUpperCase()); add(head, 'code', path);\n"
+    "  add(head, 'span', ' ' + (op.summary || ''), 'note');\n"
+    "  const who = op.security.flatMap((s) => Object.keys(s)).join(', ');\n"
+    "  add(box, 'p', 'Who may call: ' + (who || 'anyone'));\n"
+    "  section(box, 'Parameters', { properties: Object.fromEntries(op.parameters.map(\n"
+    "    (p) => [p.name, p.schema])), required: op.parameters.filter((p) => p.required)"
+    ".map((p) => p.name) });\n"
+    "  section(box, 'Body', json(op.requestBody));\n"
+    "  section(box, 'Answer', json(op.responses['200']));\n"
+    "}\n"
+    "fetch('/openapi.json').then((r) => r.json()).then((doc) => {\n"
+    "  document.getElementById('title').textContent = doc.info.title + ' ' + doc.info.version;\n"
+    "  document.getElementById('about').textContent = doc.info.description;\n"
+    "  const main = document.getElementById('main');\n"
+    "  for (const tag of doc.tags) {\n"
+    "    const list = Object.entries(doc.paths).flatMap(([path, ops]) => Object.entries(ops)\n"
+    "      .filter(([, op]) => op.tags.includes(tag.name)).map(([m, op]) => [path, m, op]));\n"
+    "    if (!list.length) continue;\n"
+    "    add(main, 'h2', tag.name); add(main, 'p', tag.description || '', 'note');\n"
+    "    for (const one of list) operation(main, ...one);\n"
+    "  }\n"
+    "}).catch((e) => { document.getElementById('about').textContent = 'It cannot be shown: ' + e; "
+    "});\n"
+    "</script></body></html>\n";
+
+int vv_openapi_page(struct vv_request *req)
+{
+    if (vv_http_reply_header(req, "Content-Security-Policy", docs_policy) < 0 ||
+        vv_http_reply_header(req, "Referrer-Policy", "no-referrer") < 0)
+        return VV_EINVAL;
+    return vv_http_reply_bytes(req, 200, "text/html; charset=utf-8", docs_page,
+                               sizeof docs_page - 1);
+}
