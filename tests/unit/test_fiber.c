@@ -30,7 +30,9 @@ static int tear_down(void **state)
 
 static void note(const char *what)
 {
-    strncat(trace, what, sizeof trace - strlen(trace) - 1);
+    size_t at = strlen(trace);
+
+    snprintf(trace + at, sizeof trace - at, "%s", what);
 }
 
 static void run_loop(void)
