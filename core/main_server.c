@@ -105,13 +105,14 @@ static int main_descriptor(const char *text)
 
 int main(int argc, char **argv)
 {
-    const char **sets = vv_xcalloc((size_t)argc + 1, sizeof *sets);
-    struct vv_config_source source = {
-        .file = MAIN_DEFAULT_FILE, .sets = sets, .environment = environ};
-    int mode = MAIN_SERVE, control = -1, status;
+    static const char **sets; /* as long as the process */
+    struct vv_config_source source = {.file = MAIN_DEFAULT_FILE, .environment = environ};
+    int mode = MAIN_SERVE, control = -1;
     size_t set_count = 0;
-    int option;
+    int option, status;
 
+    sets = vv_xcalloc((size_t)argc + 1, sizeof *sets);
+    source.sets = sets;
     while ((option = getopt_long(argc, argv, "c:", main_options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -146,6 +147,5 @@ int main(int argc, char **argv)
         status = main_tell(&source, mode);
     else
         status = control >= 0 ? vv_leader_run(&source, control) : vv_supervisor_run(&source, argv);
-    free(sets);
     return status;
 }

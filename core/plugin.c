@@ -216,12 +216,13 @@ static bool plugin_init(struct vv_self *self)
     bool optional;
 
     if (self->descriptor.init != NULL) {
-        /* Never ended: what init allocates lives as long as the process. */
-        struct vv_request *req = vv_request_new(VV_UNIT_INIT, self, "init", 0);
-        int rc = self->descriptor.init(req);
+        int rc;
 
+        self->init = vv_request_new(VV_UNIT_INIT, self, "init", 0);
+        rc = self->descriptor.init(self->init);
         if (rc < 0) {
-            vv_config_problem(vv_config, NULL, "[%s] %s", self->name, plugin_reason(req, rc));
+            vv_config_problem(vv_config, NULL, "[%s] %s", self->name,
+                              plugin_reason(self->init, rc));
             return false;
         }
     }

@@ -25,10 +25,11 @@ struct vv_self {
     size_t route_count, hook_count, job_count, schedule_count, command_count, check_count,
         metric_count, limit_count;
     void *conf;
-    bool enabled;          /* its section says so */
-    bool broken;           /* its file or descriptor is unfit: only name and path are set */
-    uint32_t first_metric; /* index of its first slot in the shared metrics */
-    struct vv_host host;   /* its table */
+    struct vv_request *init; /* what init allocates from: never ended */
+    bool enabled;            /* its section says so */
+    bool broken;             /* its file or descriptor is unfit: only name and path are set */
+    uint32_t first_metric;   /* index of its first slot in the shared metrics */
+    struct vv_host host;     /* its table */
     struct vv_plugins *plugins;
 };
 

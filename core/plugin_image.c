@@ -118,6 +118,12 @@ static const char *image_check_file(struct vv_arena *arena, const char *path)
     return why;
 }
 
+/* Never unloaded: ten years of use after unload are other people's. */
+static void *image_load(const char *path)
+{
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
 const char *vv_image_open(struct vv_arena *arena, const char *path,
                           const struct vv_plugin **ret_descriptor, size_t *ret_size)
 {
@@ -128,8 +134,7 @@ const char *vv_image_open(struct vv_arena *arena, const char *path,
 
     if (why != NULL)
         return why;
-    /* Never unloaded: ten years of use after unload are other people's. */
-    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    handle = image_load(path);
     if (handle == NULL)
         return vv_arena_printf(arena, "it cannot be loaded: %s", dlerror());
     found = dlsym(handle, "vv_plugin");
