@@ -37,13 +37,14 @@ int main(int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'V'},
                                             {NULL, 0, NULL, 0}};
+    static const char **sets; /* as long as the process */
     struct vv_config_source source = {.file = MAIN_FILE, .environment = environ, .plain_log = true};
-    const char **sets = vv_xcalloc((size_t)argc + 1, sizeof *sets);
     size_t set_count = 0;
     bool help = false;
     int option;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    sets = vv_xcalloc((size_t)argc + 1, sizeof *sets);
     source.sets = sets;
     /* '+': what follows the command's name is the command's. */
     while ((option = getopt_long(argc, argv, "+c:hV", options, NULL)) != -1) {

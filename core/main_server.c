@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     struct vv_config_source source = {.file = MAIN_DEFAULT_FILE, .environment = environ};
     int mode = MAIN_SERVE, control = -1;
     size_t set_count = 0;
-    int option, status;
+    int option;
 
     sets = vv_xcalloc((size_t)argc + 1, sizeof *sets);
     source.sets = sets;
@@ -142,10 +142,8 @@ int main(int argc, char **argv)
     else if (mode == MAIN_VERSION)
         printf("vvserverd %s (SDK %d.%d)\n", VV_VERSION, VV_SDK_MAJOR, VV_SDK_MINOR);
     if (mode == MAIN_HELP || mode == MAIN_VERSION)
-        status = main_finish();
-    else if (mode != MAIN_SERVE)
-        status = main_tell(&source, mode);
-    else
-        status = control >= 0 ? vv_leader_run(&source, control) : vv_supervisor_run(&source, argv);
-    return status;
+        return main_finish();
+    if (mode != MAIN_SERVE)
+        return main_tell(&source, mode);
+    return control >= 0 ? vv_leader_run(&source, control) : vv_supervisor_run(&source, argv);
 }
