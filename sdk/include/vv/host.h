@@ -60,7 +60,8 @@ struct vv_batch {
 };
 
 enum vv_batch_flag {
-    VV_BATCH_READ = 1, /* it changes nothing: run it in the read lane */
+    VV_BATCH_READ = 1,     /* it changes nothing: run it in the read lane */
+    VV_BATCH_ENQUEUES = 2, /* it enqueues jobs in SQL: the job worker is woken after it */
 };
 
 /* The beginning of every service's struct: "auth/1" is major 1. */
@@ -73,6 +74,9 @@ enum vv_json_kind {
     VV_JSON_OBJECT = 0,
     VV_JSON_ARRAY = 1,
 };
+
+struct vv_http_call;   /* http.h */
+struct vv_http_answer; /* what the other side answered; lives as long as its request */
 
 /*
  * Each plugin gets a table of its own, with its name in `self`. Members are only ever appended.
@@ -154,6 +158,16 @@ struct vv_host {
     /* 0.1: memory and time of a request */
     int (*step)(struct vv_self *self, struct vv_request *req,
                 int (*function)(struct vv_request *step, void *arg), void *arg);
+
+    /* 0.2 */
+    size_t (*section_count)(struct vv_self *self, const char *family);
+    const void *(*section)(struct vv_self *self, const char *family, size_t index,
+                           const char **ret_name);
+    int (*http_call)(struct vv_self *self, struct vv_request *req, const struct vv_http_call *call,
+                     struct vv_http_answer **ret_answer);
+    uint32_t (*http_status)(const struct vv_http_answer *answer);
+    const char *(*http_body)(const struct vv_http_answer *answer, size_t *ret_length);
+    const char *(*http_header)(const struct vv_http_answer *answer, const char *name);
 };
 
 /* This plugin's table. VV_PLUGIN() defines it, once for all files of the plugin; the loader sets it

@@ -51,7 +51,23 @@ struct vv_option {
     const char *help;    /* one line for --dump-config and the manual */
 };
 
+/*
+ * A family of sections, [NAME:anything], that operators add to as they like, e.g. [plan:pro]. Each
+ * gets a struct of its own, read with vv_section_count() and vv_section(). An element of a table.
+ */
+struct vv_section {
+    const char *name; /* "plan" */
+    uint32_t conf_size;
+    const struct vv_option *options;
+    const char *help;
+};
+
 VV_END_C
+
+/* VV_SECTION("plan", struct plan, plan_options, "One for each plan that is sold") */
+#define VV_SECTION(family, conf, table, line)                                                \
+    VV_ELEMENT_(vv_section, VV_SET(name, family), VV_SET(conf_size, (uint32_t)sizeof(conf)), \
+                VV_SET(options, table), VV_SET(help, line))
 
 #define VV_OPTION_(option_type, conf, member, text, least, most, list, bits, line)                 \
     VV_ELEMENT_(vv_option, VV_SET(type, option_type), VV_SET(flags, bits), VV_SET(key, #member),   \

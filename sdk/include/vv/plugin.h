@@ -4,18 +4,21 @@
  * Log of versions (a plugin built for an older minor of the same major keeps loading from 1.0 on;
  * while the major is 0, the minors must be equal):
  *   0.1  the descriptor, options, routes, hooks, jobs, schedules, commands, checks, metrics,
- * limits; requests, JSON, the database, batches, services
+ *        limits; requests, JSON, the database, batches, services
+ *   0.2  families of sections ([plan:pro]); outgoing HTTP; batches that enqueue jobs
  */
 #ifndef VV_PLUGIN_H
 #define VV_PLUGIN_H
 
 #include <vv/db.h>
+#include <vv/http.h>
 
 VV_BEGIN_C
 
 /* The size of one element of each table, as the plugin was compiled: how the core walks them. */
 struct vv_strides {
-    uint32_t option, field, route, hook, job, schedule, command, check, metric, limit;
+    uint32_t option, field, route, hook, job, schedule, command, check, metric, limit, section;
+    uint32_t later[5]; /* of tables to come: 0 */
 };
 
 /*
@@ -26,7 +29,6 @@ struct vv_plugin {
     uint32_t size;
     uint16_t sdk_major, needs_minor;
     struct vv_strides strides;
-    uint32_t reserved;
     const struct vv_host **host;
 
     const char *name;     /* [a-z][a-z0-9_-]*: the section of the INI, sql/NAME, templates/NAME */
@@ -45,6 +47,7 @@ struct vv_plugin {
     const struct vv_check *checks;
     const struct vv_metric *metrics;
     const struct vv_limit *limits;
+    const struct vv_section *sections;
 
     /*
      * Runs once in each generation, before the workers are forked: options are set, services of
@@ -69,17 +72,17 @@ VV_END_C
  *     VV_PLUGIN(.name = "guestbook", .version = "1.0.0", .summary = "...", .routes = routes)
  * (in C++: VV_PLUGIN(VV_SET(name, "guestbook"), ...)).
  */
-#define VV_PLUGIN(...)                                                                             \
-    VV_BEGIN_C                                                                                     \
-    const struct vv_host *vv_host;                                                                 \
-    extern VV_EXPORT const struct vv_plugin vv_plugin;                                             \
-    VV_END_C                                                                                       \
-    const struct vv_plugin vv_plugin =                                                             \
-        VV_ELEMENT_(vv_plugin, VV_SET(size, (uint32_t)sizeof(struct vv_plugin)),                   \
-                    VV_SET(sdk_major, VV_SDK_MAJOR), VV_SET(needs_minor, VV_SDK_TARGET),           \
-                    VV_STRIDE_(option), VV_STRIDE_(field), VV_STRIDE_(route), VV_STRIDE_(hook),    \
-                    VV_STRIDE_(job), VV_STRIDE_(schedule), VV_STRIDE_(command), VV_STRIDE_(check), \
-                    VV_STRIDE_(metric), VV_STRIDE_(limit), VV_SET(host, &vv_host), __VA_ARGS__);
+#define VV_PLUGIN(...)                                                                           \
+    VV_BEGIN_C                                                                                   \
+    const struct vv_host *vv_host;                                                               \
+    extern VV_EXPORT const struct vv_plugin vv_plugin;                                           \
+    VV_END_C                                                                                     \
+    const struct vv_plugin vv_plugin = VV_ELEMENT_(                                              \
+        vv_plugin, VV_SET(size, (uint32_t)sizeof(struct vv_plugin)),                             \
+        VV_SET(sdk_major, VV_SDK_MAJOR), VV_SET(needs_minor, VV_SDK_TARGET), VV_STRIDE_(option), \
+        VV_STRIDE_(field), VV_STRIDE_(route), VV_STRIDE_(hook), VV_STRIDE_(job),                 \
+        VV_STRIDE_(schedule), VV_STRIDE_(command), VV_STRIDE_(check), VV_STRIDE_(metric),        \
+        VV_STRIDE_(limit), VV_STRIDE_(section), VV_SET(host, &vv_host), __VA_ARGS__);
 
 #define VV_STRIDE_(table) VV_SET(strides.table, (uint32_t)sizeof(struct vv_##table))
 

@@ -17,6 +17,19 @@ static inline const void *vv_conf(void)
     return vv_host->conf(vv_host->self);
 }
 
+/* How many sections of a family ([plan:basic], [plan:pro]: 2) the configuration has. */
+static inline size_t vv_section_count(const char *family)
+{
+    return vv_host->section_count(vv_host->self, family);
+}
+
+/* The struct of the section number `index`, in the order in which they were first written;
+ * `ret_name` (may be NULL) gets what stands behind the colon. NULL past the end. Static. */
+static inline const void *vv_section(const char *family, size_t index, const char **ret_name)
+{
+    return vv_host->section(vv_host->self, family, index, ret_name);
+}
+
 /* A key of [server] as text, e.g. "public_url"; NULL when it is empty or unknown. Static. */
 static inline const char *vv_server_option(const char *key)
 {
