@@ -127,7 +127,7 @@ static int writes(struct vv_request *req, const struct vv_value *value)
 static int reads(struct vv_request *req)
 {
     const struct conf *conf = (const struct conf *)vv_conf();
-    struct vv_caller caller = {sizeof caller, VV_USER, 1, 2, 0, NULL};
+    struct vv_caller caller = VV_CALLER(VV_USER, 1);
     const struct vv_value *value = NULL;
     size_t length = 0;
 

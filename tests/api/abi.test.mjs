@@ -1,11 +1,12 @@
 // The promise to plugin authors: every macro compiles strictly in both languages, and what comes out loads and runs.
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { assert, check, mustRun, ROOT, run, tempDir, test } from '../lib/harness.mjs';
 
 const INCLUDE = path.join(ROOT, 'sdk/include');
 const EVERY = path.join(ROOT, 'tests/abi/every.c');
-const STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', `-I${INCLUDE}`];
+const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Werror'];
+const STRICT = [...WARNINGS, `-I${INCLUDE}`];
 const FORMS = [['gcc', '-xc', '-std=c11'], ['clang', '-xc', '-std=c11'], ['g++', '-xc++', '-std=c++17'],
     ['clang++', '-xc++', '-std=c++17']];
 
@@ -49,4 +50,36 @@ test('example and test plugins are plain C11', async () => {
         assert.equal(code, 0, stderr);
     }
     assert.ok(readFileSync(path.join(ROOT, 'sdk/examples/hello/hello.c'), 'utf8').split('\n').length <= 60);
+});
+
+/** The SDK of a later minor: every struct that may grow has grown by a member. */
+function grownHeaders(t) {
+    const dir = path.join(tempDir(t), 'include');
+    cpSync(INCLUDE, dir, { recursive: true });
+    const growing = ['option', 'field', 'route', 'hook', 'job', 'schedule', 'command', 'check', 'metric', 'limit', 'plugin',
+        'host', 'event', 'caller', 'enqueue', 'batch'];
+    for (const name of readdirSync(path.join(dir, 'vv'))) {
+        const file = path.join(dir, 'vv', name);
+        writeFileSync(file, readFileSync(file, 'utf8').replace(/^(struct vv_(\w+) \{[\s\S]*?)^\};/mg, (whole, body, struct) =>
+            (growing.includes(struct) ? `${body}    const char *appended_1;\n    uint64_t appended_2;\n};` : whole)));
+    }
+    return dir;
+}
+
+test('a plugin built with elements that have grown still loads: tables are walked by its own strides', async (t) => {
+    const include = grownHeaders(t);
+    for (const [i, [compiler, ...form]] of FORMS.entries()) {
+        const dir = path.join(tempDir(t), `plugins-${i}`);
+        mkdirSync(dir);
+        // Old sources compile without a warning against newer headers, too.
+        await mustRun(compiler, [...form, ...WARNINGS, `-I${include}`, '-shared', '-fPIC', EVERY, '-o', path.join(dir, 'every.so')]);
+        const config = { server: { plugin_dir: dir }, every: { enabled: 'true', number: '9', duration: '3h' } };
+        const routes = await check(t, config, ['--show-routes']);
+        assert.equal(routes.code, 0, `${compiler}: ${routes.stderr}`);
+        assert.match(routes.stdout, /^POST +\/every +anyone +every +every +Everything$/m);
+        assert.match(routes.stdout, /^GET +\/every +anyone +- +every +Every statement$/m);
+        const dump = (await check(t, config, ['--dump-config'])).stdout;
+        for (const line of ['number = 9', 'duration = 3h', 'list = a,\n    b', 'flag = true', 'every = 30/m'])
+            assert.ok(dump.includes(`\n${line}\n`), `${line} in ${dump}`);
+    }
 });

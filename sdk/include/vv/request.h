@@ -76,6 +76,7 @@ static inline struct vv_event vv_event_make_(const char *name, struct vv_tx *tx,
 {
     struct vv_event event;
 
+    memset(&event, 0, sizeof event);
     event.size = (uint32_t)sizeof event;
     event.name = name;
     event.tx = tx;
@@ -202,6 +203,19 @@ static inline int64_t vv_caller_id(struct vv_request *req)
 
     return caller == NULL ? 0 : caller->user_id;
 }
+
+/* VV_CALLER(VV_USER, id): what to give to vv_set_caller(); set its other members by name. */
+static inline struct vv_caller vv_caller_make_(uint32_t who, int64_t user_id)
+{
+    struct vv_caller caller;
+
+    memset(&caller, 0, sizeof caller);
+    caller.size = (uint32_t)sizeof caller;
+    caller.who = who;
+    caller.user_id = user_id;
+    return caller;
+}
+#define VV_CALLER(who, user_id) vv_caller_make_((who), (user_id))
 
 /* For "request.identify" hooks: copies who calls. Returns VV_DONE. */
 static inline int vv_set_caller(struct vv_request *req, const struct vv_caller *caller)

@@ -109,7 +109,16 @@ VV_HIDDEN constexpr vv_field vv_field_(uint32_t type, const char *name, int64_t 
                                        uint32_t flags, const char *choices, const vv_field *fields,
                                        const char *help, S... sets)
 {
-    vv_field element{type, flags, name, least, most, nullptr, choices, fields, help};
+    vv_field element{};
+
+    element.type = type;
+    element.flags = flags;
+    element.name = name;
+    element.min = least;
+    element.max = most;
+    element.choices = choices;
+    element.fields = fields;
+    element.help = help;
     vv_set_all_(element, sets...);
     return element;
 }

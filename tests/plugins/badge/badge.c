@@ -5,7 +5,7 @@
 static int identify(struct vv_request *req, struct vv_event *event)
 {
     const struct vv_identify *asked = event->data;
-    struct vv_caller caller = {.size = sizeof caller, .who = asked->who};
+    struct vv_caller caller = VV_CALLER(asked->who, 0);
     const char *credential = asked->who == VV_KEY ? asked->api_key : asked->authorization;
 
     if (credential == NULL)
