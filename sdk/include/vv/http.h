@@ -65,20 +65,19 @@ VV_MUST_CHECK static inline int vv_http_call(struct vv_request *req,
 }
 
 /* The last attempt's status. */
-static inline uint32_t vv_http_status(const struct vv_http_answer *answer)
+static inline uint32_t vv_answer_status(const struct vv_http_answer *answer)
 {
     return vv_host->http_status(answer);
 }
 
 /* The body, NUL-terminated; `ret_length` may be NULL. Request. */
-static inline const char *vv_http_body(const struct vv_http_answer *answer, size_t *ret_length)
+static inline const char *vv_answer_body(const struct vv_http_answer *answer, size_t *ret_length)
 {
     return vv_host->http_body(answer, ret_length);
 }
 
 /* A header of the answer, its name in any case; NULL when absent. Request. */
-static inline const char *vv_http_answer_header(const struct vv_http_answer *answer,
-                                                const char *name)
+static inline const char *vv_answer_header(const struct vv_http_answer *answer, const char *name)
 {
     return vv_host->http_header(answer, name);
 }
