@@ -103,9 +103,8 @@ static int jobs_round(struct vv_request *req, void *arg)
         return 0;
     if (jobs_reap_due && jobs_reap(req) >= 0)
         jobs_reap_due = false;
-    if (jobs_schedule(req) < 0)
-        return 0;
-    return jobs_claim(req);
+    VV_TRY(jobs_claim(req));
+    return jobs_schedule(req);
 }
 
 static void jobs_round_ended(struct vv_request *req, void *arg, int result)
