@@ -204,6 +204,23 @@ describe('limits', () => {
         const replies = await Promise.all(Array.from({ length: 100 }, () => many.get('/echo/limited')));
         assert.equal(replies.filter((r) => r.status === 200).length, 20);
         assert.equal(replies.filter((r) => r.status === 429).length, 80);
+        await many.reload();
+        assert.equal((await many.get('/echo/limited')).status, 429, 'a reload forgives nothing');
+    });
+});
+
+describe('too many at once', () => {
+    test('past max_fibers requests are refused at once, and the probes still answered', async (t) => {
+        const small = await startServer(t, {
+            plugins: ['echo'], database: false, waitReady: 'live', config: { server: { max_fibers: 16 } },
+        });
+        const sleepers = Array.from({ length: 40 }, () => small.get('/echo/sleep?ms=1000'));
+        assert.equal((await small.get('/health/live')).status, 200);
+        const replies = await Promise.all(sleepers);
+        const refused = replies.filter((r) => r.status !== 200);
+        assert.ok(refused.length >= 24 && refused.length < 40, `${refused.length}`);
+        for (const reply of refused) problem(reply, 503, 'overloaded');
+        assert.ok(refused[0].headers.get('retry-after') >= 1);
     });
 });
 
