@@ -130,6 +130,19 @@ static size_t router_append(struct vv_self *plugin, const struct vv_route *route
     return count;
 }
 
+/* Patterns are at most as deep as they are long, so this is no deep recursion. */
+static void router_free(struct router_node *node)
+{
+    struct router_node *next;
+
+    for (; node != NULL; node = next) {
+        next = node->next;
+        router_free(node->children);
+        router_free(node->wild);
+        free(node);
+    }
+}
+
 bool vv_router_build(void)
 {
     size_t i, total = 0;
@@ -142,6 +155,7 @@ bool vv_router_build(void)
     free(router_entries);
     router_entries = vv_xcalloc(total + 1, sizeof *router_entries);
     router_count = 0;
+    router_free(router_root);
     router_root = vv_xcalloc(1, sizeof *router_root);
     router_append(NULL, vv_builtin_routes);
     for (i = 0; i < vv_plugins->enabled_count; i++)
