@@ -16,6 +16,7 @@ struct config_problem {
 struct vv_problems {
     struct config_problem *list;
     size_t count, reported, mistakes;
+    bool logged; /* nobody may be looking at standard error but what collects the log */
 };
 
 /* While one file is read. */
@@ -77,10 +78,13 @@ bool vv_config_report(struct vv_config *config)
     for (; problems->reported < problems->count; problems->reported++) {
         const struct config_problem *problem = &problems->list[problems->reported];
 
-        if (problem->warning)
+        if (problem->warning) {
             vv_warning("%s", problem->text);
-        else
-            fprintf(stderr, "%s\n", problem->text);
+            continue;
+        }
+        fprintf(stderr, "%s\n", problem->text);
+        if (problems->logged)
+            vv_error("%s", problem->text);
     }
     return problems->mistakes == 0;
 }
@@ -237,6 +241,7 @@ struct vv_config *vv_config_load(const struct vv_config_source *source)
 
     config->arena = arena;
     config->problems = vv_arena_alloc(arena, sizeof *config->problems);
+    config->problems->logged = !source->plain_log;
     config->file = vv_arena_strdup(arena, source->file);
     vv_config = config;
     config_read_file(config, config->file, vv_config_base_name(config->file));

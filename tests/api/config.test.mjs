@@ -170,6 +170,17 @@ test('--show-routes and --show-hooks tell what would run', async (t) => {
     assert.match((await vv(['--show-hooks'])).stdout, /^event +priority +plugin\n$/);
 });
 
+test('a server that is to run says in its log, too, why it does not', async (t) => {
+    const vv = place(t, '[server]\nworkers = many\n');
+    const { code, stderr } = await vv([]);
+    assert.equal(code, 1);
+    const sentence = "vvserver.ini:2: [server] 'workers' must be auto or a number from 0 to 64, not 'many'";
+    const lines = stderr.split('\n');
+    assert.equal(lines.filter((line) => line === sentence).length, 1, stderr);
+    const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    assert.equal(logged.filter((line) => line.level === 'error' && line.message === sentence).length, 1, stderr);
+});
+
 test('the command line explains itself', async () => {
     const help = await run(VVSERVERD, ['--help']);
     assert.equal(help.code, 0);
