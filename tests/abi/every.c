@@ -2,6 +2,7 @@
 #include <vv/auth.h>
 #include <vv/mail.h>
 #include <vv/plugin.h>
+#include <vv/subscriptions.h>
 
 struct conf {
     const char *text;
@@ -44,6 +45,20 @@ static const struct vv_field body[] = {
     VV_FIELD_ENUM("mood", "good|bad", 0, "A mood"),
     VV_FIELD_OBJECT("object", inner, 0, "An object"),
     VV_FIELD_ARRAY("array", inner, 0, "An array"),
+    VV_END,
+};
+
+struct family {
+    int64_t price;
+};
+
+static const struct vv_option family_options[] = {
+    VV_OPTION_INT(struct family, price, "1", 0, 100, 0, "A price"),
+    VV_END,
+};
+
+static const struct vv_section sections[] = {
+    VV_SECTION("everything", struct family, family_options, "As many as there are"),
     VV_END,
 };
 
@@ -105,6 +120,20 @@ static int statements(struct vv_request *req)
     return answers(req, rows);
 }
 
+static int calls(struct vv_request *req)
+{
+    struct vv_http_call call = VV_HTTP_CALL("GET", "https://example.com");
+    struct vv_http_answer *answer = NULL;
+    const char *name = NULL;
+
+    if (vv_section_count("everything") > 0 && vv_section("everything", 0, &name) != NULL)
+        vv_log(req, VV_LOG_INFO, "%s", name);
+    VV_TRY(vv_http_call(req, &call, &answer));
+    if (vv_answer_status(answer) == 200 && vv_answer_header(answer, "etag") != NULL)
+        return vv_reply_message(req, vv_answer_body(answer, NULL));
+    return vv_plans() == NULL && vv_subscriptions() == NULL ? VV_NEXT : VV_EUNAVAILABLE;
+}
+
 static int writes(struct vv_request *req, const struct vv_value *value)
 {
     struct vv_json *json = vv_object(req);
@@ -141,6 +170,7 @@ static int reads(struct vv_request *req)
     VV_TRY(vv_parse(req, "{}", 2, &value));
     if (vv_param_int(req, "number") == conf->number && vv_args(req) != NULL)
         vv_log(req, VV_LOG_DEBUG, "%s", vv_param_text(req, "text"));
+    VV_TRY(calls(req));
     VV_TRY(vv_step(req, turn, NULL));
     VV_TRY(vv_sleep(req, 1));
     VV_TRY(vv_offload(req, VV_POOL_BLOCK, nothing, NULL));
@@ -170,6 +200,8 @@ static int hook(struct vv_request *req, struct vv_event *event)
     const struct vv_user_event *user = vv_event_user(event);
 
     (void)req;
+    if (vv_event_access(event) != NULL && vv_event_access(event)->granted)
+        return VV_DONE;
     return user != NULL && user->verified ? VV_DONE : VV_NEXT;
 }
 
@@ -223,8 +255,9 @@ static void stop(void)
 }
 
 VV_PLUGIN(VV_SET(name, "every"), VV_SET(version, "1.0.0"), VV_SET(summary, "Uses everything"),
-          VV_SET(depends, "auth/1?, mail/1?"), VV_SET(provides, "every/1"),
-          VV_SET(conf_size, sizeof(struct conf)), VV_SET(options, options), VV_SET(routes, routes),
-          VV_SET(hooks, hooks), VV_SET(jobs, jobs), VV_SET(schedules, schedules),
-          VV_SET(commands, commands), VV_SET(checks, checks), VV_SET(metrics, metrics),
-          VV_SET(limits, limits), VV_SET(init, init), VV_SET(start, start), VV_SET(stop, stop))
+          VV_SET(depends, "auth/1?, mail/1?, plans/1?, subscriptions/1?"),
+          VV_SET(provides, "every/1"), VV_SET(conf_size, sizeof(struct conf)),
+          VV_SET(options, options), VV_SET(routes, routes), VV_SET(hooks, hooks),
+          VV_SET(jobs, jobs), VV_SET(schedules, schedules), VV_SET(commands, commands),
+          VV_SET(checks, checks), VV_SET(metrics, metrics), VV_SET(limits, limits),
+          VV_SET(sections, sections), VV_SET(init, init), VV_SET(start, start), VV_SET(stop, stop))

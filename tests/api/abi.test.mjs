@@ -57,7 +57,7 @@ function grownHeaders(t) {
     const dir = path.join(tempDir(t), 'include');
     cpSync(INCLUDE, dir, { recursive: true });
     const growing = ['option', 'field', 'route', 'hook', 'job', 'schedule', 'command', 'check', 'metric', 'limit', 'plugin',
-        'host', 'event', 'caller', 'enqueue', 'batch'];
+        'host', 'event', 'caller', 'enqueue', 'batch', 'section'];
     for (const name of readdirSync(path.join(dir, 'vv'))) {
         const file = path.join(dir, 'vv', name);
         writeFileSync(file, readFileSync(file, 'utf8').replace(/^(struct vv_(\w+) \{[\s\S]*?)^\};/mg, (whole, body, struct) =>

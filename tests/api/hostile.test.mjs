@@ -1,9 +1,11 @@
 // Plugins that no server should start with: each is refused with a sentence that says what to do, and none does harm while off.
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { assert, BUILD, check, tempDir, test } from '../lib/harness.mjs';
+import { assert, BUILD, check, mustRun, tempDir, test } from '../lib/harness.mjs';
 
 const AGAIN = 'is empty or cut short; build or install it again';
+const SDK = (await mustRun(path.join(BUILD, 'bin/vvserverd'), ['--version'])).stdout.match(/SDK (\d+\.(\d+))/);
+const BUILD_AGAIN = `of the SDK, and this server has ${SDK[1]}; build it with the headers of this server`;
 const FILL = 'let VV_PLUGIN(...) fill that in';
 
 /** A plugin folder with every hostile file, those that no compiler makes included, and the good hello. */
@@ -45,7 +47,7 @@ const sentences = {
     size0: `its descriptor says it has 0 bytes, and the file has 16; ${FILL}`,
     toobig: `its descriptor says it has 1000000 bytes, and the file has 16; ${FILL}`,
     major99: 'it is built for version 99.2 of the SDK, and this server has 0.2; build it with the headers of this server',
-    minor9: 'it is built for version 0.9 of the SDK, and this server has 0.2; build it with the headers of this server',
+    minor99: `it is built for version 0.99 ${BUILD_AGAIN}`,
     misnamed: "its descriptor calls it 'hello'; name the file hello.so, or the plugin 'misnamed'",
     promises: "it provides 'stars/1' but did not publish it; call vv_publish() in init",
     endless: 'its table of hooks does not end; its last element must be VV_END',

@@ -1,5 +1,0 @@
-/* Built for a newer minor of the SDK than the server has. */
-#define VV_SDK_TARGET 9
-#include <vv/plugin.h>
-
-VV_PLUGIN(.name = "minor9", .version = "1", .summary = "From next year")
