@@ -9,6 +9,7 @@
 #include "rate_limits.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <libpq-fe.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -125,6 +126,16 @@ static bool leader_prepare(struct leader *leader, const struct vv_config_source 
     return true;
 }
 
+/* Asked between two tries, so that a database that stays away is not in the log every second. */
+static bool leader_database_silent(void)
+{
+    static const char *const names[] = {"dbname", "connect_timeout", NULL};
+    const char *const values[] = {vv_config->database.direct_url, "5", NULL};
+    PGPing answer = PQpingParams(names, values, 1);
+
+    return answer == PQPING_NO_RESPONSE || answer == PQPING_REJECT;
+}
+
 /* A child migrates, so that the leader keeps no connection for the workers to inherit. */
 static void leader_migrate(struct leader *leader)
 {
@@ -140,6 +151,8 @@ static void leader_migrate(struct leader *leader)
             _exit(VV_MIGRATE_AWAY);
         (void)close(leader->signals);
         (void)close(leader->control);
+        if (leader->migrate_pause != 0 && leader_database_silent())
+            _exit(VV_MIGRATE_AWAY);
         exit((int)vv_migrate(vv_plugins));
     }
     if (leader->migration > 0)

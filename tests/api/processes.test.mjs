@@ -1,8 +1,10 @@
 // The process tree: who dies is replaced, what is under way is finished, and a bad start says why.
+import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import {
-    assert, BUILD, canConnect, cleanup, freePort, isAlive, run, spawnBound, startPostgres, startServer, test, until,
+    assert, BUILD, canConnect, cleanup, freePort, isAlive, run, spawnBound, startPostgres, startServer, tempDir, test,
+    until,
 } from '../lib/harness.mjs';
 
 const slow = { plugins: ['slow'] };
@@ -255,4 +257,33 @@ test('sockets that systemd hands over are used', async (t) => {
     assert.equal((await server.get('/health/live')).status, 200);
     child.kill('SIGTERM');
     assert.deepEqual(await child.ended, { code: 0, signal: null });
+});
+
+test('systemd is told what happens: ready, reloading, alive, stopping', async (t) => {
+    const dir = tempDir(t);
+    const heard = path.join(dir, 'heard');
+    const socket = path.join(dir, 'notify');
+    const listener = spawnBound('perl', ['-e', `use IO::Socket::UNIX; use Socket;
+        my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => '${socket}') or die $!;
+        open(my $out, '>', '${heard}') or die $!; $out->autoflush(1);
+        while (defined $s->recv(my $m, 4096)) { print $out join(' ', split(/\\n/, $m)), "\\n" }`], { stdio: 'inherit' });
+    cleanup(t, () => {
+        listener.kill();
+        return listener.ended;
+    });
+    await until(() => existsSync(socket) && existsSync(heard), { what: 'the listener listens' });
+    const words = (word) => readFileSync(heard, 'utf8').split('\n').filter((line) => line.includes(word)).length;
+    const server = await startServer(t, { env: { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '200000' } });
+    await until(() => words('READY=1') === 1, { what: 'READY' });
+    await until(() => words('WATCHDOG=1') > 3, { what: 'WATCHDOG, again and again' });
+    await server.reload();
+    await until(() => words('READY=1') === 2, { what: 'READY after a reload' });
+    assert.match(readFileSync(heard, 'utf8'), /RELOADING=1 MONOTONIC_USEC=\d+/);
+    server.writeConfig({ server: { workers: 'many' } });
+    server.kill(server.pid, 'SIGHUP');
+    await until(() => words('READY=1') === 3, { what: 'READY after a refused reload' });
+    assert.equal(words('RELOADING=1'), 2);
+    assert.equal(words('STOPPING=1'), 0);
+    await server.stop();
+    await until(() => words('STOPPING=1') === 1, { what: 'STOPPING' });
 });
