@@ -44,10 +44,16 @@ test('a job runs soon after the commit, and never after a rollback', async (t) =
     await enqueue(server, { tag: 'warm' });
     await ran(server, 'warm');
     await enqueue(server, { tag: 'no' }, { roll_back: true });
-    const began = Date.now();
-    await enqueue(server, { tag: 'yes' });
-    await ran(server, 'yes');
-    assert.ok(Date.now() - began < 700, `it took ${Date.now() - began} ms`);
+    // Each begins right after the worker has looked: without being woken it would look again a second later. On a busy
+    // machine one may be late for other reasons.
+    const took = [];
+    for (let i = 1; i <= 4; i++) {
+        const began = Date.now();
+        await enqueue(server, { tag: 'yes' });
+        await ran(server, 'yes', i);
+        took.push(Date.now() - began);
+    }
+    assert.ok(Math.min(...took) < 500, `they took ${took} ms`);
     await noJobs(server);
     assert.deepEqual(await runs(server, 'no'), []);
     const early = Date.now();
