@@ -9,6 +9,25 @@
 
 static const char *mail_base; /* links are this, "/verify-email?token=" and the token */
 
+/* Good enough to try the server out on one machine; anybody else is told what is missing. */
+static const char *mail_own_address(struct vv_request *req)
+{
+    const char *listen = vv_server_option("listen");
+    size_t length = listen == NULL ? 0 : strcspn(listen, ", ");
+    const char *port = length == 0 ? NULL : (const char *)memrchr(listen, ':', length);
+    const char *base;
+
+    if (port != NULL && (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0))
+        base = vv_printf(req, "http://localhost%.*s", (int)(listen + length - port), port);
+    else
+        base = vv_printf(req, "http://%.*s", (int)length, listen == NULL ? "" : listen);
+    vv_log(req, VV_LOG_WARNING,
+           "[server] public_url is not set: links in mails lead to %s, which only this machine "
+           "can be expected to reach",
+           base);
+    return base;
+}
+
 int auth_mail_setup(struct vv_request *req)
 {
     const char *base = vv_server_option("frontend_url");
@@ -22,9 +41,7 @@ int auth_mail_setup(struct vv_request *req)
     if (base == NULL)
         base = vv_server_option("public_url");
     if (base == NULL)
-        return vv_fail(req, 500, "no_url",
-                       "[server] public_url is needed for the links in mails: set it to the "
-                       "address that people reach this server by");
+        base = mail_own_address(req);
     mail_base = vv_printf(req, "%.*s", (int)(strlen(base) - (base[strlen(base) - 1] == '/')), base);
     return 0;
 }
