@@ -141,8 +141,13 @@ let own;
 /** The run's cluster as `./dev test` started it; without that (one file run by hand) one for this process. */
 async function sharedUrl() {
     if (process.env.VV_PG_URL) return process.env.VV_PG_URL;
-    const { after } = await import('node:test');
-    own ??= startPostgres({ after }).then((cluster) => cluster.url());
+    // It outlives every test of the file, and must not keep the file from ending: its death is bound to ours.
+    const ends = [];
+    own ??= startPostgres({ after: (fn) => ends.push(fn) }).then((cluster) => {
+        cluster.child.unref();
+        process.on('exit', () => rmSync(path.dirname(cluster.dir), { recursive: true, force: true }));
+        return cluster.url();
+    });
     return own;
 }
 
