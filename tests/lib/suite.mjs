@@ -8,7 +8,7 @@ import { BUILD, ROOT } from './process.mjs';
 const pattern = process.argv[2] ?? '';
 const env = {
     ...process.env, VV_BUILD: BUILD,
-    ASAN_OPTIONS: 'abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=0:strict_string_checks=1',
+    ASAN_OPTIONS: 'abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=0',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
 };
 
