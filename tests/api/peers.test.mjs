@@ -29,6 +29,12 @@ test('mail arrives over STARTTLS and over implicit TLS', async (t) => {
     assert.equal((await send(t, mail, mail.smtpsUrl, 'c@vv.test')).code, 0);
     await mail.waitFor('c@vv.test');
     assert.equal((await mail.messages()).length, 2);
+    const receivers = ['1@vv.test', '2@vv.test', '3@vv.test', '4@vv.test', '5@vv.test'];
+    for (const to of receivers) {
+        assert.equal((await send(t, mail, mail.smtpUrl, to)).code, 0);
+        await mail.waitFor(to);
+    }
+    assert.deepEqual((await mail.messages()).map((m) => m.to).slice(2), receivers, 'oldest first');
 });
 
 test('the mail server refuses what it should', async (t) => {

@@ -130,9 +130,9 @@ function isRunning(pid, binary) {
     }
 }
 
-// A maildir name begins with SECONDS.H<sequence>M<microseconds>... in one form or another; the numbers sort by time.
+// Exim's maildir names begin with SECONDS.H<microseconds>P<pid>.
 function order(name) {
-    const [, seconds, micro] = name.match(/^(\d+)\.(?:H\d+)?M?(\d+)/) ?? [0, 0, 0];
+    const [, seconds, micro] = name.match(/^(\d+)\.H(\d+)P/) ?? [0, 0, 0];
     return Number(seconds) * 1e6 + Number(micro);
 }
 
