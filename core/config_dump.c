@@ -63,6 +63,21 @@ static void dump_limits(const struct vv_config *config)
     }
 }
 
+static void dump_families(struct vv_config *config, const struct vv_self *self)
+{
+    size_t i, k;
+
+    for (i = 0; i < self->section_count; i++) {
+        const struct vv_section *section = &self->sections[i];
+
+        for (k = 0; k < self->families[i].count; k++) {
+            printf("\n# %s\n[%s:%s]\n", section->help == NULL ? "" : section->help, section->name,
+                   self->families[i].names[k]);
+            dump_options(config, section->options, self->families[i].confs[k]);
+        }
+    }
+}
+
 void vv_config_dump(struct vv_config *config, const struct vv_plugins *plugins)
 {
     const struct vv_config_section *section;
@@ -84,5 +99,7 @@ void vv_config_dump(struct vv_config *config, const struct vv_plugins *plugins)
                self->enabled ? "true" : "false");
         if (self->enabled && self->options != NULL)
             dump_options(config, self->options, self->conf);
+        if (self->enabled)
+            dump_families(config, self);
     }
 }

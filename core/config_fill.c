@@ -124,20 +124,21 @@ static const char *config_value(struct vv_config *config, const char *section,
     return value;
 }
 
-static void config_required(struct vv_config *config, const char *section,
+static void config_required(struct vv_config *config, const char *section, const char *source,
                             const struct vv_option *option)
 {
     bool secret = (option->flags & VV_SECRET) != 0;
 
-    vv_config_problem(config, NULL, "[%s] '%s' is required (%s); add it to [%s] in %s%s%s%s",
+    vv_config_problem(config, source, "[%s] '%s' is required (%s); add it to [%s] in %s%s%s%s",
                       section, option->key, option->help == NULL ? "no help" : option->help,
                       section, vv_config_base_name(config->file),
                       secret ? ", or name a file with " : "", secret ? option->key : "",
                       secret ? "_file" : "");
 }
 
-/* One option. `read`: also look at the files that it names, and whether it had to be given. */
-static void config_fill_option(struct vv_config *config, const char *section,
+/* One option. `read`: also look at the files that it names, and whether it had to be given, which
+ * is reported at `source`. */
+static void config_fill_option(struct vv_config *config, const char *section, const char *source,
                                const struct vv_option *options, const struct vv_option *option,
                                bool read, void *ret_member)
 {
@@ -155,7 +156,7 @@ static void config_fill_option(struct vv_config *config, const char *section,
                        option->help == NULL ? "it will go" : option->help);
     if (read && (option->flags & VV_REQUIRED) != 0 &&
         (value == NULL ? option->value == NULL : value[0] == '\0')) {
-        config_required(config, section, option);
+        config_required(config, section, source, option);
         return;
     }
     if (value == NULL)
@@ -181,14 +182,20 @@ static void config_fill_option(struct vv_config *config, const char *section,
     }
 }
 
-void vv_config_fill(struct vv_config *config, const char *section, const struct vv_option *options,
-                    void *ret_struct)
+void vv_config_fill_at(struct vv_config *config, const char *section, const char *source,
+                       const struct vv_option *options, void *ret_struct)
 {
     const struct vv_option *option;
 
     for (option = options; option->type != VV_OPTION_TYPE_END; option++)
-        config_fill_option(config, section, options, option, true,
+        config_fill_option(config, section, source, options, option, true,
                            (char *)ret_struct + option->offset);
+}
+
+void vv_config_fill(struct vv_config *config, const char *section, const struct vv_option *options,
+                    void *ret_struct)
+{
+    vv_config_fill_at(config, section, NULL, options, ret_struct);
 }
 
 void vv_config_check_section(struct vv_config *config, const char *section,
@@ -202,5 +209,5 @@ void vv_config_check_section(struct vv_config *config, const char *section,
     } member;
 
     for (option = options; option->type != VV_OPTION_TYPE_END; option++)
-        config_fill_option(config, section, options, option, false, &member);
+        config_fill_option(config, section, NULL, options, option, false, &member);
 }

@@ -69,6 +69,42 @@ static bool finish_plugin(struct vv_config *config, const struct vv_plugins *plu
     return false;
 }
 
+/* [plan:pro]: a key that its table does not have, or no such section. */
+static bool finish_family(struct vv_config *config, const struct vv_plugins *plugins,
+                          const struct vv_setting *setting)
+{
+    struct vv_suggestion near = {.word = setting->key};
+    const struct vv_section *family;
+    bool known;
+    const char *name = vv_config_family_of(config, plugins, setting, &family, &known);
+
+    if (name == NULL)
+        return false;
+    if (!known) {
+        vv_config_problem(config, setting->source,
+                          "no section [%s:...] of the configuration is meant by it; the "
+                          "environment only adds to sections that a file has",
+                          family->name);
+        return true;
+    }
+    finish_offer_options(config, &near, family->options);
+    finish_unknown_key(config, setting, name, &near);
+    return true;
+}
+
+/* The same name in each family there is. */
+static void finish_offer_families(struct vv_config *config, const struct vv_plugins *plugins,
+                                  struct vv_suggestion *near)
+{
+    const char *colon = strchr(near->word, ':');
+    size_t i, k;
+
+    for (i = 0; colon != NULL && i < plugins->count; i++)
+        for (k = 0; !plugins->all[i]->broken && k < plugins->all[i]->section_count; k++)
+            vv_suggest_offer(near, vv_arena_printf(config->arena, "%s%s",
+                                                   plugins->all[i]->sections[k].name, colon));
+}
+
 /* A section that nothing describes: wrong if it was to be on, else perhaps a plugin to come. */
 static void finish_section(struct vv_config *config, const struct vv_plugins *plugins,
                            const struct vv_setting *setting)
@@ -87,6 +123,7 @@ static void finish_section(struct vv_config *config, const struct vv_plugins *pl
     vv_suggest_offer(&near, "limits");
     for (i = 0; i < plugins->count; i++)
         vv_suggest_offer(&near, plugins->all[i]->name);
+    finish_offer_families(config, plugins, &near);
     if (near.best != NULL)
         hint = vv_arena_printf(config->arena, "; did you mean [%s]?", near.best);
     if (enabled != NULL &&
@@ -110,7 +147,8 @@ bool vv_config_finish(struct vv_config *config, const struct vv_plugins *plugins
         if (setting->used)
             continue;
         setting->used = true;
-        if (finish_core(config, setting) || finish_plugin(config, plugins, setting))
+        if (finish_core(config, setting) || finish_plugin(config, plugins, setting) ||
+            finish_family(config, plugins, setting))
             continue;
         finish_section(config, plugins, setting);
         for (j = i + 1; j < config->setting_count; j++)

@@ -34,6 +34,19 @@ void vv_config_fill_core(struct vv_config *config);
 /* Gathers the names of [limits] and reads their rates. config_limits.c */
 void vv_config_fill_limits(struct vv_config *config, const struct vv_plugins *plugins);
 
+/* Fills in all sections of the plugins' families: [plan:pro]. config_families.c */
+void vv_config_fill_families(struct vv_config *config, const struct vv_plugins *plugins);
+
+/* The name of the section, if it is one of a family that a plugin describes, with the plugin's
+ * table; NULL: it is not. `ret_known`: the configuration has that section. config_families.c */
+const char *vv_config_family_of(struct vv_config *config, const struct vv_plugins *plugins,
+                                const struct vv_setting *setting,
+                                const struct vv_section **ret_family, bool *ret_known);
+
+/* Like vv_config_fill(); what is missing is reported at `source`. */
+void vv_config_fill_at(struct vv_config *config, const char *section, const char *source,
+                       const struct vv_option *options, void *ret_struct);
+
 /* Looks at a section of a plugin that is off: marks its keys as known, and checks their form. */
 void vv_config_check_section(struct vv_config *config, const char *section,
                              const struct vv_option *options);

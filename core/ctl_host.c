@@ -4,6 +4,7 @@
 #include "fiber.h"
 #include "log.h"
 #include "offload.h"
+#include "outgoing.h"
 #include "process.h"
 #include "request.h"
 #include <event2/event.h>
@@ -22,12 +23,14 @@ void vv_ctl_host_start(void)
     vv_worker_set(ctl_base, VV_ROLE_COMMAND);
     vv_fibers_init(ctl_base, CTL_FIBERS);
     vv_offload_init(ctl_base);
+    vv_outgoing_init(ctl_base);
     vv_db_init(ctl_base);
     vv_db_open();
 }
 
 void vv_ctl_host_stop(void)
 {
+    vv_outgoing_stop();
     vv_db_stop();
     vv_offload_stop();
     vv_worker_set(NULL, VV_ROLE_COMMAND);

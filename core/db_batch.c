@@ -4,6 +4,7 @@
 #include "db_internal.h"
 #include "db_lane.h"
 #include "db_rows.h"
+#include "jobs.h"
 #include "log.h"
 
 #include <event2/event.h>
@@ -241,6 +242,13 @@ static void batcher_share(struct batcher *batcher, struct vv_db_unit *unit)
     free(starts);
 }
 
+static void batcher_landed(struct batcher *batcher, struct vv_db_unit *unit)
+{
+    batcher_share(batcher, unit);
+    if ((batcher->batch->flags & VV_BATCH_ENQUEUES) != 0)
+        vv_db_follow(vv_jobs_notify);
+}
+
 static void batcher_done(struct vv_db_unit *unit)
 {
     struct batcher *batcher = unit->arg;
@@ -249,7 +257,7 @@ static void batcher_done(struct vv_db_unit *unit)
     if (unit->code != 0)
         batcher_failed(batcher, unit);
     else
-        batcher_share(batcher, unit);
+        batcher_landed(batcher, unit);
     vv_db_unit_free(unit);
     if (!vv_list_empty(&batcher->waiting))
         event_active(batcher->event, 0, 0);

@@ -38,6 +38,9 @@ void vv_db_watch(void);
 struct vv_db_lane;
 struct vv_db_lane *vv_db_lane(bool reads);
 
+/* Calls function() soon, once for all that was committed within 50 ms. */
+void vv_db_follow(void (*function)(void));
+
 void vv_db_batches_init(struct event_base *base);
 void vv_db_tx_init(struct event_base *base);
 

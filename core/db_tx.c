@@ -191,7 +191,7 @@ static void follower_call(evutil_socket_t fd, short what, void *arg)
 }
 
 /* At once, or when the pause since the last time is over. */
-static void tx_follow(void (*function)(void))
+void vv_db_follow(void (*function)(void))
 {
     struct tx_follower *follower = tx_followers;
     int64_t wait;
@@ -265,7 +265,7 @@ int vv_db_commit(struct vv_tx *tx)
     rc = tx_committed(self, req, unit);
     vv_db_unit_free(unit);
     for (size_t i = 0; i < tx->after_count && rc == 0; i++)
-        tx_follow(tx->after[i]);
+        vv_db_follow(tx->after[i]);
     return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "offload.h"
+#include "outgoing.h"
 #include "plugin.h"
 
 static void host_log(struct vv_self *self, struct vv_request *req, int level, const char *text)
@@ -80,6 +81,13 @@ static const struct vv_host host_table = {
     .sqlstate = host_sqlstate,
     .enqueue = vv_jobs_enqueue,
     .step = vv_request_step,
+
+    .section_count = vv_plugin_section_count,
+    .section = vv_plugin_section,
+    .http_call = vv_outgoing_call,
+    .http_status = vv_outgoing_status,
+    .http_body = vv_outgoing_body,
+    .http_header = vv_outgoing_header,
 };
 
 void vv_host_fill(struct vv_self *self)

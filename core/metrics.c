@@ -17,12 +17,13 @@ enum metrics_slot {
     METRICS_BUCKET = 5, /* one for each bound, and one for what is slower */
     METRICS_SUM = 19,   /* microseconds */
     METRICS_HELD = 20,
-    METRICS_CONNECTIONS = 21, /* from here on: what is so now */
-    METRICS_ACTIVE = 22,
-    METRICS_FIBERS = 23,
-    METRICS_DATABASE = 24,
-    METRICS_PROCESSES = 25,
-    METRICS_CORE = 26, /* how many there are; the plugins' follow */
+    METRICS_OUTGOING = 21,    /* six: without an answer, 1xx to 5xx */
+    METRICS_CONNECTIONS = 27, /* from here on: what is so now */
+    METRICS_ACTIVE = 28,
+    METRICS_FIBERS = 29,
+    METRICS_DATABASE = 30,
+    METRICS_PROCESSES = 31,
+    METRICS_CORE = 32, /* how many there are; the plugins' follow */
 };
 
 /* Bounds of the histogram, in microseconds and as Prometheus wants to read them. */
@@ -122,6 +123,11 @@ void vv_metrics_add(struct vv_self *self, uint32_t index, int64_t amount)
     metrics_add(self->first_metric + index, amount);
 }
 
+void vv_metrics_outgoing(uint32_t status)
+{
+    metrics_add(METRICS_OUTGOING + (status >= 600 ? 0 : status / 100), 1);
+}
+
 void vv_metrics_request(int status, int64_t microseconds)
 {
     size_t bucket = 0;
@@ -200,6 +206,18 @@ static void metrics_requests(struct vv_buffer *out)
                      count, sum / 1000000, sum % 1000000, count);
 }
 
+static void metrics_calls(struct vv_buffer *out)
+{
+    static const char *const results[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    size_t i;
+
+    metrics_head(out, "vv_outgoing_calls_total", VV_METRIC_TYPE_COUNTER,
+                 "Outgoing HTTP calls by class of their last answer's status");
+    for (i = 0; i < VV_ARRAY_SIZE(results); i++)
+        vv_buffer_printf(out, "vv_outgoing_calls_total{status=\"%s\"} %" PRId64 "\n", results[i],
+                         metrics_total(METRICS_OUTGOING + i));
+}
+
 static void metrics_core(struct vv_buffer *out)
 {
     static const struct {
@@ -225,6 +243,7 @@ static void metrics_core(struct vv_buffer *out)
     metrics_simple(out, "vv_uptime_seconds", VV_METRIC_TYPE_GAUGE,
                    "Since the first process was started", vv_uptime() / 1000000);
     metrics_requests(out);
+    metrics_calls(out);
     for (i = 0; i < VV_ARRAY_SIZE(simple); i++)
         metrics_simple(out, simple[i].name, simple[i].type, simple[i].help,
                        metrics_total(simple[i].slot));

@@ -20,6 +20,9 @@ void vv_metrics_add(struct vv_self *self, uint32_t index, int64_t amount);
 /* An answered request: counts by status class, and a histogram of durations. */
 void vv_metrics_request(int status, int64_t microseconds);
 
+/* An outgoing call: the status of its last answer; 0: there was none. */
+void vv_metrics_outgoing(uint32_t status);
+
 /* What is so now in this process: told once a second. Fibers and the database it asks itself. */
 void vv_metrics_gauges(unsigned connections, unsigned active);
 

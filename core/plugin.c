@@ -116,6 +116,7 @@ struct vv_plugins *vv_plugins_load(struct vv_config *config)
     }
     free(files);
     vv_config_fill_limits(config, plugins);
+    vv_config_fill_families(config, plugins);
     vv_plugin_order(config, plugins);
     vv_plugin_check_clashes(config, plugins);
     vv_hooks_freeze(plugins);
@@ -138,6 +139,40 @@ static struct vv_service_entry *plugin_find_service(const struct vv_plugins *plu
 const void *vv_plugin_conf(struct vv_self *self)
 {
     return self->conf;
+}
+
+static const struct vv_family *plugin_find_family(struct vv_self *self, const char *name)
+{
+    size_t i;
+
+    for (i = 0; name != NULL && i < self->section_count; i++)
+        if (strcmp(self->sections[i].name, name) == 0)
+            return &self->families[i];
+    vv_log_line(VV_LOG_ERROR, self, NULL,
+                "vv_section(\"%s\"): name it in .sections of VV_PLUGIN(...)",
+                name == NULL ? "" : name);
+    return NULL;
+}
+
+size_t vv_plugin_section_count(struct vv_self *self, const char *family)
+{
+    const struct vv_family *found = plugin_find_family(self, family);
+
+    return found == NULL ? 0 : found->count;
+}
+
+const void *vv_plugin_section(struct vv_self *self, const char *family, size_t index,
+                              const char **ret_name)
+{
+    const struct vv_family *found = plugin_find_family(self, family);
+
+    if (ret_name != NULL)
+        *ret_name = NULL;
+    if (found == NULL || index >= found->count)
+        return NULL;
+    if (ret_name != NULL)
+        *ret_name = found->names[index];
+    return found->confs[index];
 }
 
 int vv_plugin_publish(struct vv_self *self, const char *name, const struct vv_service *service)

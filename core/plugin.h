@@ -7,6 +7,14 @@
 
 struct vv_config;
 
+/* The sections of one family that the configuration has, in the order in which they were written.
+ */
+struct vv_family {
+    const char **names; /* what stands behind the colon */
+    void **confs;       /* NULL: the plugin is off */
+    size_t count;
+};
+
 /* One plugin: <vv/base.h> calls it struct vv_self. Tables are copies, element by element, each
  * ended by a zeroed element; counts leave that out. */
 struct vv_self {
@@ -22,8 +30,10 @@ struct vv_self {
     struct vv_check *checks;
     struct vv_metric *metrics;
     struct vv_limit *limits;
+    struct vv_section *sections;
+    struct vv_family *families; /* one for each of `sections` */
     size_t route_count, hook_count, job_count, schedule_count, command_count, check_count,
-        metric_count, limit_count;
+        metric_count, limit_count, section_count;
     void *conf;
     struct vv_request *init; /* what init allocates from: never ended */
     bool enabled;            /* its section says so */
@@ -88,6 +98,9 @@ bool vv_plugins_hooked(const char *event);
 
 /* The host's functions of these names. */
 const void *vv_plugin_conf(struct vv_self *self);
+size_t vv_plugin_section_count(struct vv_self *self, const char *family);
+const void *vv_plugin_section(struct vv_self *self, const char *family, size_t index,
+                              const char **ret_name);
 int vv_plugin_publish(struct vv_self *self, const char *name, const struct vv_service *service);
 const struct vv_service *vv_plugin_service(struct vv_self *self, const char *name);
 int vv_plugin_emit(struct vv_self *self, struct vv_request *req, struct vv_event *event);

@@ -7,7 +7,7 @@
 #define CHECK_TEXT     16384 /* bytes of one text */
 #define CHECK_DEPTH    8     /* of fields in fields */
 
-/* The descriptor of version 0.1: it never gets smaller. */
+/* The descriptor of version 0.2: it never gets smaller. */
 #define CHECK_DESCRIPTOR (offsetof(struct vv_plugin, stop) + sizeof(void (*)(void)))
 
 struct check {
@@ -81,6 +81,11 @@ static const struct check_shape check_limits = {
     {3,
      {offsetof(struct vv_limit, name), offsetof(struct vv_limit, value),
       offsetof(struct vv_limit, help)}}};
+
+static const struct check_shape check_sections = {
+    "sections",
+    CHECK_KEY(vv_section, name),
+    {2, {offsetof(struct vv_section, name), offsetof(struct vv_section, help)}}};
 
 VV_PRINTF(2, 3)
 static void check_fail(struct check *check, const char *format, ...)
@@ -218,6 +223,11 @@ static void check_copy_tables(struct check *check)
         check_copy(check, &check_metrics, from->metrics, strides->metric, &self->metric_count);
     self->limits =
         check_copy(check, &check_limits, from->limits, strides->limit, &self->limit_count);
+    self->sections =
+        check_copy(check, &check_sections, from->sections, strides->section, &self->section_count);
+    for (i = 0; i < self->section_count && !check->failed; i++)
+        self->sections[i].options =
+            check_copy(check, &check_options, self->sections[i].options, strides->option, &options);
     for (i = 0; i < self->route_count && !check->failed; i++) {
         struct vv_route *route = &self->routes[i];
 

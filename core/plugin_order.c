@@ -216,6 +216,9 @@ void vv_plugin_check_clashes(struct vv_config *config, const struct vv_plugins *
             order_claim(&claims, "schedules", self->schedules[i].name, self);
         for (i = 0; i < self->command_count; i++)
             order_claim(&claims, "commands", self->commands[i].name, self);
+        for (i = 0; i < self->section_count; i++)
+            order_claim(&claims, "sections",
+                        vv_arena_printf(config->arena, "[%s:...]", self->sections[i].name), self);
         for (i = 0; i < self->check_count; i++)
             order_claim(&claims, "checks", self->checks[i].name, self);
         for (i = 0; i < self->metric_count; i++)

@@ -44,7 +44,9 @@ static bool tables_name(const char *name, const char *more)
     return true;
 }
 
-static void tables_option(struct tables *tables, const struct vv_option *option)
+/* An option of a table, for a struct of `conf_size` bytes; `set` says how to make that right. */
+static void tables_option(struct tables *tables, const struct vv_option *options,
+                          const struct vv_option *option, uint32_t conf_size, const char *set)
 {
     const struct vv_option *other;
     const char *why;
@@ -70,14 +72,12 @@ static void tables_option(struct tables *tables, const struct vv_option *option)
                     "'%s' needs a member of %zu bytes, and the struct's has %u; see the type "
                     "of that member in <vv/option.h>",
                     option->key, size, option->size);
-    else if ((uint64_t)option->offset + size > tables->self->descriptor.conf_size)
-        tables_fail(tables,
-                    "'%s' lies outside of the struct's %u bytes; set .conf_size to the "
-                    "struct's size",
-                    option->key, tables->self->descriptor.conf_size);
+    else if ((uint64_t)option->offset + size > conf_size)
+        tables_fail(tables, "'%s' lies outside of the struct's %u bytes; %s", option->key,
+                    conf_size, set);
     else if (option->offset % (size < sizeof(void *) ? size : sizeof(void *)) != 0)
         tables_fail(tables, "'%s' is not aligned in its struct; do not pack that", option->key);
-    for (other = tables->self->options; other < option; other++)
+    for (other = options; other < option; other++)
         if (other->key != NULL && strcmp(other->key, option->key) == 0)
             tables_fail(tables, "'%s' is in the table twice; take one out", option->key);
     if (option->type == VV_OPTION_TYPE_ENUM && option->choices == NULL)
@@ -86,6 +86,41 @@ static void tables_option(struct tables *tables, const struct vv_option *option)
              (why = vv_option_parse(tables->config->arena, option, option->value, &member)) != NULL)
         tables_fail(tables, "the default of '%s' %s, not '%.100s'", option->key, why,
                     option->value);
+}
+
+/* What can be said of a family of sections before its options are looked at. */
+static bool tables_section(struct tables *tables, const struct vv_section *section)
+{
+    tables->table = "sections";
+    if (!tables_name(section->name, "_-"))
+        tables_fail(tables, "'%s' is no name for a family of sections; use a-z, 0-9, '_' and '-'",
+                    section->name);
+    else if (section->conf_size == 0 || section->conf_size > TABLES_CONF)
+        tables_fail(tables, "'%s' has a struct of %u bytes; write it with VV_SECTION(...)",
+                    section->name, section->conf_size);
+    else if (section->options == NULL)
+        tables_fail(tables, "'%s' has no options; give it a table of them", section->name);
+    else
+        return true;
+    return false;
+}
+
+static void tables_sections(struct tables *tables)
+{
+    const struct vv_self *self = tables->self;
+    size_t section, *i = &tables->index;
+
+    for (section = 0; section < self->section_count; section++) {
+        const struct vv_section *family = &self->sections[section];
+
+        *i = section;
+        if (!tables_section(tables, family))
+            continue;
+        tables->table = vv_arena_printf(tables->config->arena, "options of [%s:...]", family->name);
+        for (*i = 0; family->options[*i].type != VV_OPTION_TYPE_END; ++*i)
+            tables_option(tables, family->options, &family->options[*i], family->conf_size,
+                          "write the section with VV_SECTION(...)");
+    }
 }
 
 static void tables_fields(struct tables *tables, const char *of, const struct vv_field *fields)
@@ -269,7 +304,9 @@ bool vv_plugin_check_tables(struct vv_config *config, struct vv_self *self)
     }
     tables.table = "options";
     for (*i = 0; self->options != NULL && self->options[*i].type != VV_OPTION_TYPE_END; ++*i)
-        tables_option(&tables, &self->options[*i]);
+        tables_option(&tables, self->options, &self->options[*i], self->descriptor.conf_size,
+                      "set .conf_size to the struct's size");
+    tables_sections(&tables);
     tables.table = "routes";
     for (*i = 0; *i < self->route_count; ++*i)
         tables_route(&tables, &self->routes[*i]);

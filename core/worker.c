@@ -7,6 +7,7 @@
 #include "metrics.h"
 #include "migrate.h"
 #include "offload.h"
+#include "outgoing.h"
 #include "plugin.h"
 #include "process.h"
 #include <event2/event.h>
@@ -211,6 +212,7 @@ static void worker_end(void)
     }
     if (worker.started)
         vv_plugins_stop(vv_plugins);
+    vv_outgoing_stop();
     worker_settle();
     if (vv_fibers_alive() > 0)
         _exit(0);
@@ -234,6 +236,7 @@ int vv_worker_run(const struct vv_worker_spec *spec)
     worker_make_base();
     vv_fibers_init(worker.base, (unsigned)vv_config->server.max_fibers);
     vv_offload_init(worker.base);
+    vv_outgoing_init(worker.base);
     vv_db_init(worker.base);
     worker.term = worker_signal(SIGTERM);
     worker.last = worker_signal(VV_SIGNAL_LAST);

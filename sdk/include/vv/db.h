@@ -205,6 +205,22 @@ VV_END_C
  *         select who, what from unnest($1::bigint[], $2::text[]) with ordinality t (who, what, n)
  *     One batch is in flight; what arrives meanwhile goes with the next. A row that fails (classes
  * 22, 23) fails alone.
+ *
+ * Jobs inside a statement, for batches (with the flag VV_BATCH_ENQUEUES, so that the job worker is
+ * woken after it) and other statements that do many things at once:
+ *     vv_enqueue_jobs(kinds text[], payloads jsonb[], unique_names text[], mutexes text[])
+ * is a function of SQL that enqueues a job for each element, as vv_enqueue() does, and returns how
+ * many those are. The last two may be left out, and any element of theirs may be NULL; a NULL
+ * payload is {}. Of those with one unique name the first counts. The kinds are not looked at: name
+ * none that no plugin runs. Like any function it runs only if its result is used:
+ *     with stored as (
+ *         insert into events (id, customer) select id, customer from unnest($1::text[], $2::text[])
+ *         as t (id, customer) on conflict do nothing returning id, customer),
+ *     enqueued as (
+ *         select vv_enqueue_jobs(array_agg('shop.event'::text),
+ *                                array_agg(jsonb_build_object('id', id)),
+ *                                array_agg(id), array_agg(customer)) from stored)
+ *     select n, id from enqueued, unnest($1::text[]) with ordinality as t (id, n)
  */
 #ifdef __cplusplus
 template <typename... P>
