@@ -4,7 +4,8 @@ import { assert, freshDatabase, startPostgres, startServer, test, until, vvctl }
 const TABLES = `
     create table jobtest_runs (id bigint generated always as identity primary key, job bigint, attempt int, tag text,
         began_at timestamptz not null default clock_timestamp(), ended_at timestamptz);
-    create table jobtest_seen (seen boolean)`;
+    create table jobtest_seen (seen boolean);
+    create table jobtest_stored (id text primary key, mutex text)`;
 
 async function start(t, { postgres, ...config } = {}) {
     const database = await freshDatabase(t, postgres);
@@ -69,6 +70,45 @@ test('a hundred jobs in one transaction all run, once each', async (t) => {
     await noJobs(server);
     assert.equal(new Set((await runs(server, 'many')).map((r) => r.job)).size, 100);
     assert.equal((await runs(server, 'many')).length, 100);
+});
+
+test('rows and their jobs in one statement of a batch: each once, and the job worker is woken', async (t) => {
+    const server = await start(t);
+    await enqueue(server, { tag: 'warm' });
+    await ran(server, 'warm');
+    const stored = (id, mutex = null) => server.post('/jobtest/store', { id, mutex }).then((r) => assert.equal(r.status, 200, r.text));
+    const took = [];
+    for (let i = 0; i < 4; i++) {
+        const began = Date.now();
+        await stored(`one ${i}`);
+        await ran(server, `one ${i}`);
+        took.push(Date.now() - began);
+    }
+    assert.ok(Math.min(...took) < 500, `they took ${took} ms`);
+    const ids = Array.from({ length: 300 }, (_, i) => `many ${i % 150}`);
+    await Promise.all(ids.map((id, i) => stored(id, i % 2 ? 'odd' : null)));
+    await noJobs(server);
+    const all = await server.db.query(`select tag, count(*)::int as n from jobtest_runs where tag like 'many %' group by tag`);
+    assert.deepEqual([all.length, all.filter((row) => row.n !== 1)], [150, []]);
+});
+
+test('vv_enqueue_jobs() means what vv_enqueue() means', async (t) => {
+    const server = await start(t, { job_workers: 0 });
+    const { db } = server;
+    const many = (...args) => db.query('select vv_enqueue_jobs($1, $2::jsonb[], $3, $4) as n', args).then(([row]) => Number(row.n));
+    assert.equal(await many(['a', 'b', 'c', 'd'], ['{"x":1}', null, '{"x":3}', '{"x":4}'], [null, 'u', 'u', null], ['m', null, null, null]), 3);
+    const [first] = await db.query(`select run_at from jobs where unique_name = 'u'`);
+    assert.equal(await many(['e', 'f'], ['{}', '{}'], ['u', 'v'], null), 2);
+    assert.deepEqual((await jobs(server)).map((j) => [j.kind, j.payload, j.unique_name, j.mutex, j.state]).sort(), [
+        ['a', { x: 1 }, null, 'm', 'ready'], ['b', {}, 'u', null, 'ready'], ['d', { x: 4 }, null, null, 'ready'],
+        ['f', {}, 'v', null, 'ready']]);
+    assert.deepEqual(await db.query(`select run_at from jobs where unique_name = 'u'`), [first]);
+    await db.query(`update jobs set state = 'running', attempts = 1 where unique_name = 'u'`);
+    assert.equal(await many(['b'], ['{}'], ['u'], null), 1);
+    assert.equal((await jobs(server)).filter((j) => j.unique_name === 'u').length, 2);
+    assert.equal(Number((await db.query(`select vv_enqueue_jobs('{}'::text[]) as n`))[0].n), 0);
+    assert.equal(Number((await db.query(`select vv_enqueue_jobs(null) as n`))[0].n), 0);
+    assert.equal(Number((await db.query(`select vv_enqueue_jobs(array['x','y']) as n`))[0].n), 2);
 });
 
 test('a job that fails comes back with growing pauses, and is done when it succeeds', async (t) => {

@@ -69,6 +69,36 @@ static int look(struct vv_request *req, const struct vv_job_run *run)
     return vv_exec(req, "update jobtest_seen set seen = true");
 }
 
+/* As a webhook's intake does it: rows and their jobs in one statement, those that are there already
+ * left alone. */
+static const struct vv_batch store =
+    VV_BATCH("store", VV_BATCH_ENQUEUES,
+             "with given as ("
+             "  select * from unnest($1::text[], $2::text[]) with ordinality as t (id, mutex, n)),"
+             " stored as ("
+             "  insert into jobtest_stored (id, mutex) select id, mutex from given"
+             "  order by id on conflict do nothing returning id, mutex),"
+             " enqueued as ("
+             "  select vv_enqueue_jobs(array_agg('jobtest.run'::text),"
+             "   array_agg(jsonb_build_object('tag', id)), array_agg(id), array_agg(mutex)) as jobs"
+             "  from stored)"
+             " select n, jobs from given, enqueued");
+
+static int store_one(struct vv_request *req)
+{
+    struct vv_rows *rows;
+
+    VV_TRY(vv_batch_query(req, &store, &rows, VV_TEXT(vv_body_text(req, "id")),
+                          VV_TEXT(vv_body_text(req, "mutex"))));
+    return vv_reply_row(req, 200, rows, 0);
+}
+
+static const struct vv_field store_body[] = {
+    VV_FIELD_TEXT("id", 1, 100, VV_REQUIRED, "Whose row"),
+    VV_FIELD_TEXT("mutex", 1, 100, VV_NULLABLE, "Mutex of its job"),
+    VV_END,
+};
+
 static const struct vv_field enqueue_body[] = {
     VV_FIELD_TEXT("kind", 1, 100, VV_REQUIRED, "Kind"),
     VV_FIELD_TEXT("payload", 2, 1000, VV_REQUIRED, "Payload, as a JSON text"),
@@ -83,6 +113,8 @@ static const struct vv_field enqueue_body[] = {
 static const struct vv_route routes[] = {
     VV_ROUTE(VV_POST, "/jobtest", VV_ANYONE, enqueue, VV_SET(body, enqueue_body),
              VV_SET(summary, "Enqueues a job")),
+    VV_ROUTE(VV_POST, "/jobtest/store", VV_ANYONE, store_one, VV_SET(body, store_body),
+             VV_SET(summary, "A row and its job, in a batch")),
     VV_ROUTE(VV_POST, "/jobtest/look", VV_ANYONE, enqueue_then_write,
              VV_SET(flags, VV_OPTIONAL_BODY), VV_SET(summary, "Enqueues, waits, writes")),
     VV_END,
