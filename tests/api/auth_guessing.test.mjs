@@ -9,7 +9,6 @@ const from = (address) => ({ headers: { 'x-forwarded-for': address } });
 const tryLogin = (email, password, options) => s.post('/auth/login', { email, password }, options);
 const failures = async (user) => (await s.db.query('select coalesce(max(failures), 0)::int as n from auth_failures'
     + ' where last_failure >= $1', [user.since]))[0].n;
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
 /** Somebody new, and the moment from which failures are theirs. */
 async function person(fields) {
@@ -68,9 +67,12 @@ test('the password that deletes or changes an account is guarded the same way', 
     assert.equal((await s.post('/auth/change-password', change, { token: user.token })).status, 429);
 });
 
-test('enum_matrix: who has no account, an unverified, a disabled one: all alike', async () => {
-    const verified = await person();
-    const disabled = await person();
+test('enum_matrix: who has no account, an unverified, a disabled one: all alike', async (t) => {
+    // Hashing has to stand out from everything else that takes time.
+    const s = await startServer(t, { plugins: ['auth', 'mail'], config: { auth: { bcrypt_cost: 10 } } });
+    const tryLogin = (email, password) => s.post('/auth/login', { email, password });
+    const verified = await newUser(s);
+    const disabled = await newUser(s);
     const { code, stderr } = await vvctl(s, ['user', 'disable', disabled.email]);
     assert.equal(code, 0, stderr);
     const unverified = await register(s);
@@ -89,25 +91,27 @@ test('enum_matrix: who has no account, an unverified, a disabled one: all alike'
     for (const [name, call] of Object.entries(ask)) {
         const answers = {};
         const times = {};
-        for (const [who, email] of Object.entries(people)) {
-            answers[who] = [];
-            times[who] = [];
-            for (let i = 0; i < 7; i++) {
+        for (const who of Object.keys(people)) [answers[who], times[who]] = [[], []];
+        // In turn, so that a busy moment of the machine meets all of them.
+        for (let i = 0; i < 7; i++) {
+            for (const [who, email] of Object.entries(people)) {
                 const started = performance.now();
                 answers[who].push(seen(await call(email)));
-                times[who].push(performance.now() - started);
+                if (i < 5) times[who].push(performance.now() - started);
             }
         }
         for (const who of Object.keys(people)) {
             assert.deepEqual(answers[who].map((a) => a.replace(/in \d+ seconds/, '')),
                 answers.unknown.map((a) => a.replace(/in \d+ seconds/, '')), `${name}: ${who} against unknown`);
-            const [a, b] = [median(times[who].slice(0, 5)), median(times.unknown.slice(0, 5))];
-            assert.ok(Math.abs(a - b) < 15 + 0.5 * b, `${name}: ${who} took ${a} ms, unknown ${b} ms`);
+            // The quickest of five is what the work takes; the rest is what else the machine did.
+            const [a, b] = [Math.min(...times[who]), Math.min(...times.unknown)];
+            assert.ok(Math.abs(a - b) < 20, `${name}: ${who} took ${a} ms, unknown ${b} ms`);
         }
     }
     // With the right password a disabled account is still nobody's.
-    assert.equal(seen(await tryLogin(disabled.email, PASSWORD, from('192.0.2.9'))),
-        seen(await tryLogin('nobody.at.all@vv.test', PASSWORD, from('192.0.2.9'))));
+    await s.db.query('delete from auth_failures');
+    assert.equal(seen(await tryLogin(disabled.email, PASSWORD)),
+        seen(await tryLogin('nobody.at.all@vv.test', PASSWORD)));
 });
 
 test('disabling an account ends its sessions within a second, enabling lets it in again', async () => {
