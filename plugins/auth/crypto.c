@@ -97,7 +97,7 @@ void auth_hkdf(const void *secret, size_t secret_length, const char *label, uint
                size_t length)
 {
     static const uint8_t no_salt[AUTH_DIGEST];
-    uint8_t prk[AUTH_DIGEST], block[AUTH_DIGEST], in[AUTH_DIGEST + 256 + 1];
+    uint8_t prk[AUTH_DIGEST], block[AUTH_DIGEST] = {0}, in[AUTH_DIGEST + 256 + 1];
     size_t label_length = strnlen(label, 256), held = 0, done = 0;
 
     auth_hmac(no_salt, sizeof no_salt, secret, secret_length, prk);

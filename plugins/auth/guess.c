@@ -28,7 +28,7 @@ void auth_account_key(const char *email, uint8_t ret_account[AUTH_DIGEST])
 
     if (!derived)
         derived = auth_keys_derive("vvserver accounts", false, key, sizeof key);
-    for (; email[length] != '\0' && length < sizeof lower - 1; length++) {
+    for (; length < sizeof lower - 1 && email[length] != '\0'; length++) {
         char c = email[length];
 
         lower[length] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

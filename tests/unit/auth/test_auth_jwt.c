@@ -37,7 +37,7 @@ static void load_key(enum auth_alg alg, const char *pem)
     int fd;
 
     test_conf.jwt_algorithm = alg;
-    if (alg == AUTH_HS256) {
+    if (alg == AUTH_HS256 || pem == NULL) {
         assert_int_equal(auth_keys_load(req), 0);
         return;
     }
