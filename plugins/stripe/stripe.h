@@ -8,7 +8,8 @@
 #include <vv/mail.h>
 #include <vv/subscriptions.h>
 
-#define STRIPE_VERSION "2026-10-28.endive" /* of the API: answers keep this shape */
+#define STRIPE_VERSION  "2026-10-28.endive" /* of the API: answers keep this shape */
+#define STRIPE_DEADLINE 30000               /* milliseconds for a request that calls Stripe */
 
 enum stripe_duplicates {
     STRIPE_DUPLICATES_REFUND = 0,
@@ -29,6 +30,13 @@ static inline const struct stripe_conf *stripe_conf(void)
 {
     return (const struct stripe_conf *)vv_conf();
 }
+
+/* What follows from the options: set in init. Static. */
+struct stripe_setup {
+    const char *api_base; /* without a '/' at its end */
+    const char *pages;    /* what the URLs of the application's pages begin with, the same */
+};
+extern struct stripe_setup stripe_setup;
 
 /* ---- parameters of Stripe's API: form.c -------------------------------------------------------
  */
@@ -51,13 +59,11 @@ const char *stripe_form_encoded(const struct stripe_form *form);
 
 /*
  * One call: path begins with "/v1/". All may wait, hence never while holding a transaction, and
- * repeat what can be repeated. ret_value gets the object. Errors, with an answer for our caller
- * prepared:
- *   VV_ENOTFOUND     Stripe knows no such object (502 prepared: say better)
- *   VV_EFAIL         Stripe refused: 402 for cards, else 502; *ret_value is Stripe's `error` object
- *   VV_EUNAVAILABLE  away, throttling, timed out: 503 with Retry-After
+ * repeat what can be repeated. ret_value gets the object. Every error has an answer for our caller
+ * prepared, so that it may simply be returned:
+ *   VV_EFAIL         Stripe refused (502, or 402 for cards): *ret_value is its `error` object;
+ *                    or it is away, throttling or answers badly (503, 502): *ret_value is NULL
  *   VV_ECANCELED     the request's deadline
- * Where it is not said otherwise *ret_value is NULL then.
  */
 VV_MUST_CHECK int stripe_get(struct vv_request *req, const char *path,
                              const struct stripe_form *query, const struct vv_value **ret_value);
@@ -70,6 +76,10 @@ VV_MUST_CHECK int stripe_post(struct vv_request *req, const char *path,
 VV_MUST_CHECK int stripe_delete(struct vv_request *req, const char *path,
                                 const struct stripe_form *form, const char *key,
                                 const struct vv_value **ret_value);
+
+/* Whether Stripe's `error` says that an object does not exist: the one in the path, or, when
+ * `param` is not NULL, one named in a parameter that contains that word. */
+bool stripe_is_missing(const struct vv_value *error, const char *param);
 
 /* Calls function() with each object of a list, over all its pages, 100 at a time. A function's
  * error ends it. */
@@ -113,6 +123,9 @@ const struct stripe_plan *stripe_plan_by_price(const char *price); /* former pri
 /* As requests name plans: a price id, or an id or name in any case. */
 const struct stripe_plan *stripe_plan_find(const char *text);
 
+/* The same, at an interval: of plans that share a name the one that is billed so. */
+const struct stripe_plan *stripe_plan_pick(const char *text, const char *interval);
+
 /* How many digits the currency has after the point: "usd" 2, "jpy" 0. */
 int stripe_currency_digits(const char *currency);
 
@@ -142,11 +155,14 @@ struct stripe_sub {
     " s.current_period_end, s.anchor, s.cancel_at, s.ended_at, s.trial_start, s.trial_end," \
     " s.created_at, s.updated_at, s.cancel_at_period_end"
 
-/* Of several rows of one user the one that counts comes first: what lives before what has ended,
- * then the one that began last. */
-#define STRIPE_SUB_ORDER                                                      \
-    " order by s.status in ('canceled', 'incomplete', 'incomplete_expired')," \
-    " coalesce(s.anchor, s.created_at) desc, s.id desc"
+/* Of several rows of one user the one that counts comes first, as stripe_access_better() has it: of
+ * two that live the older, since the newer is one too many; of others the later. created_at is
+ * Stripe's. */
+#define STRIPE_SUB_ORDER                                                               \
+    " order by case when s.status in ('active', 'trialing', 'past_due') then 0"        \
+    " when s.status in ('canceled', 'incomplete_expired') then 2 else 1 end,"          \
+    " extract(epoch from s.created_at) * case when s.status in ('active', 'trialing'," \
+    " 'past_due') then 1 else -1 end, s.stripe_subscription_id collate \"C\""
 
 void stripe_sub_read(const struct vv_rows *rows, size_t row, struct stripe_sub *ret_sub);
 
@@ -164,7 +180,7 @@ bool stripe_status_lives(const char *status);
  */
 
 /* The customer of a user, made when there is none yet; the same one for any number of callers at
- * once. Calls Stripe. VV_ENOTFOUND: no such user (401 prepared). */
+ * once. Calls Stripe. *ret_customer is NULL and the result VV_EFAIL (401) when the user is gone. */
 VV_MUST_CHECK int stripe_customer_ensure(struct vv_request *req, int64_t user_id,
                                          const char **ret_customer);
 

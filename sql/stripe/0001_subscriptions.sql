@@ -134,7 +134,7 @@ create table stripe_answers (
     key           text not null,
     request       bytea not null,
     status        integer,
-    answer        jsonb,
+    answer        text,
     running_until timestamptz not null,
     created_at    timestamptz not null default now(),
     primary key (user_id, path, key)
