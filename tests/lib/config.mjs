@@ -19,7 +19,7 @@ export function toIni(config) {
 }
 
 /** What every test's server has, with the plugins that were asked for switched on. */
-export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail }) {
+export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail, stripe }) {
     const config = {
         server: {
             listen: `127.0.0.1:${port}`, public_url: `http://127.0.0.1:${port}`, workers: 1, job_workers: 1,
@@ -32,7 +32,8 @@ export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail }) {
     for (const name of plugins) config[name] = { enabled: 'true' };
     if (config.auth) Object.assign(config.auth, { jwt_secret: TEST_SECRET, bcrypt_cost: 4 });
     if (config.mail) Object.assign(config.mail, mailSection(mail));
-    return config;
+    if (config.stripe) Object.assign(config.stripe, stripeSection(stripe));
+    return config.stripe ? { ...config, ...planSections() } : config;
 }
 
 /** The [mail] section for a mail server of tests/peers/mail. */
@@ -41,6 +42,22 @@ export function mailSection(mail) {
         smtp_url: mail.smtpUrl, tls: 'required', ca_file: mail.caFile, smtp_user: mail.user,
         smtp_password: mail.password, from: 'vvserver <noreply@vv.test>',
         template_dir: path.join(ROOT, 'templates'),
+    };
+}
+
+/** The [stripe] section for a stand-in of tests/peers/stripe. */
+export function stripeSection(stripe) {
+    return { secret_key: stripe.secretKey, webhook_secret: stripe.webhookSecret, api_base: stripe.apiBase };
+}
+
+/** The plans that stand-in sells by the month. */
+export function planSections() {
+    const plan = (name, price, calls) => ({
+        name, price_id: `price_${name.toLowerCase()}_monthly`, price, currency: 'usd', interval: 'month', api_calls: calls,
+    });
+    return {
+        'plan:basic': plan('Basic', '9.99', 1000), 'plan:pro': plan('Pro', '19.99', 5000),
+        'plan:enterprise': plan('Enterprise', '49.99', 'unlimited'),
     };
 }
 

@@ -6,6 +6,7 @@ import { defaults, linkPlugins, merge, toIni } from './config.mjs';
 import { dropIdle, raw, request } from './http.mjs';
 import { freshDatabase } from './postgres.mjs';
 import { startMail } from '../peers/mail/index.mjs';
+import { startStripe } from '../peers/stripe/index.mjs';
 import { BUILD, cleanup, descendants, freePort, isAlive, run, spawnBound, tempDir, until } from './process.mjs';
 
 const SANITIZER = /ERROR: (Address|Leak|Thread)Sanitizer|runtime error: |WARNING: ThreadSanitizer/;
@@ -16,7 +17,7 @@ const STOP_DEADLINE = 20_000;
  * Options: plugins: names to enable; config: {section: {key: value}} laid over the defaults; pluginDir; env; args;
  * waitReady: false | 'live' (up, database or not) | true; database: one of freshDatabase(), false for none;
  * postgres: a cluster of startPostgres() to make the database in; mail: one of startMail() (made when "mail" is on);
- * program: another vvserverd than the build's.
+ * stripe: one of startStripe() (made when "stripe" is on; its webhooks come here); program: another vvserverd than the build's.
  */
 export async function startServer(t, options = {}) {
     const server = new Server(t, options);
@@ -37,11 +38,13 @@ export class Server {
     async prepare() {
         const { plugins, config, pluginDir, postgres } = this.options;
         if (plugins.includes('mail')) this.mail = this.options.mail ?? await startMail(this.t);
+        if (plugins.includes('stripe')) this.stripe = this.options.stripe ?? await startStripe(this.t);
         this.db = this.options.database === false ? null
             : this.options.database ?? await freshDatabase(this.t, postgres);
         this.databaseUrl = this.db?.url;
         this.port = await freePort();
         this.url = `http://127.0.0.1:${this.port}`;
+        this.stripe?.listen(`${this.url}/webhooks/stripe`);
         this.pluginDir = pluginDir ?? linkPlugins(path.join(this.dir, 'plugins'), plugins);
         this.config = merge(defaults({ ...this, plugins }), config);
         this.writeConfig();

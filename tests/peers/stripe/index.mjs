@@ -19,13 +19,10 @@
 // before 2025-03-31 the period stands on the subscription); latency: ms before every answer; retry: ms between the
 // attempts of a webhook ([]: none); catalog: what is sold, as CATALOG of world.mjs; stateFile: keeps the state there.
 import { cleanup } from '../../lib/process.mjs';
-import { StripePeer } from './server.mjs';
-
-export { StripePeer };
-export { API_VERSION } from './validate.mjs';
-export { CATALOG } from './world.mjs';
 
 export async function startStripe(t, options = {}) {
+    // Loaded when it is wanted: every test file imports this one, and the SDK behind it is large.
+    const { StripePeer } = await import('./server.mjs');
     const stripe = new StripePeer(options);
     await stripe.start();
     cleanup(t, () => stripe.stop());
