@@ -78,6 +78,14 @@ test('a table with many mistakes is told all of them', async (t) => {
         "options[5]: 'far' lies outside of the struct's 24 bytes; set .conf_size to the struct's size",
         "options[6]: 'none' has no choices; write them as \"a|b|c\"",
     ].map((line) => `plugin 'options': ${line}`));
+    assert.deepEqual(await refusal(t, dir, 'families'), [
+        "sections[0]: 'Plan' is no name for a family of sections; use a-z, 0-9, '_' and '-'",
+        "sections[1]: 'empty' has a struct of 0 bytes; write it with VV_SECTION(...)",
+        "sections[2]: 'bare' has no options; give it a table of them",
+        "options of [item:...][0]: 'flag' needs a member of 8 bytes, and the struct's has 1; see the type of that member in "
+            + '<vv/option.h>',
+        "options of [item:...][1]: 'far' lies outside of the struct's 16 bytes; write the section with VV_SECTION(...)",
+    ].map((line) => `plugin 'families': ${line}`));
     assert.deepEqual(await refusal(t, dir, 'routes'), [
         "routes[0]: the pattern 'notes' must begin with '/'",
         "routes[1]: the pattern '/notes/' must not have an empty segment, nor end with '/'",

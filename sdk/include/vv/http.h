@@ -53,9 +53,11 @@ static inline struct vv_http_call vv_http_call_make_(const char *method, const c
 
 /*
  * Calls, and waits for the whole answer. 0: there is one, of whatever status. Redirects are not
- * followed. Errors (with a 503 prepared): VV_EUNAVAILABLE no answer, VV_ETIMEOUT the time is over,
- * VV_ECANCELED the request's deadline, VV_EREFUSED while this request holds a transaction. The log
- * names method, host and path, never the query, headers or bodies.
+ * followed. Connections are kept and used again, but not for a call that must not happen twice (a
+ * write that is not VV_HTTP_AGAIN): that gets one of its own. Errors (with a 503 prepared):
+ * VV_EUNAVAILABLE no answer, VV_ETIMEOUT the time is over, VV_ECANCELED the request's deadline,
+ * VV_EREFUSED while this request holds a transaction. The log names method, host and path, never
+ * the query, headers or bodies.
  */
 VV_MUST_CHECK static inline int vv_http_call(struct vv_request *req,
                                              const struct vv_http_call *call,
