@@ -129,6 +129,9 @@ const struct stripe_plan *stripe_plan_pick(const char *text, const char *interva
 /* How many digits the currency has after the point: "usd" 2, "jpy" 0. */
 int stripe_currency_digits(const char *currency);
 
+/* The plan a request names, in its body or its query string; NULL: it names none. */
+const char *stripe_plan_named(struct vv_request *req);
+
 /* ---- a subscription's row: row.c --------------------------------------------------------------
  */
 
@@ -183,6 +186,10 @@ bool stripe_status_lives(const char *status);
  * once. Calls Stripe. *ret_customer is NULL and the result VV_EFAIL (401) when the user is gone. */
 VV_MUST_CHECK int stripe_customer_ensure(struct vv_request *req, int64_t user_id,
                                          const char **ret_customer);
+
+/* The same when Stripe says that it has no customer `lost` any more. */
+VV_MUST_CHECK int stripe_customer_replace(struct vv_request *req, int64_t user_id, const char *lost,
+                                          const char **ret_customer);
 
 /* The user a customer belongs to; 0 when it is nobody's. `ret_departed` is the time at which the
  * account was deleted, else 0. */
