@@ -92,17 +92,25 @@ static int checkout_reply(struct checkout *c)
     return stripe_once_reply(c->once, json);
 }
 
-/* Ends a session that nobody is to pay in any more. One that is not open cannot be ended. */
+/* Ends a session in which nobody is to pay any more. VV_DONE: it is not open. */
 static int checkout_expire(struct checkout *c, const char *session)
 {
     const struct vv_value *answer;
     int rc = stripe_post(c->req, vv_printf(c->req, "/v1/checkout/sessions/%s/expire", session),
                          NULL, NULL, &answer);
 
-    return rc < 0 && answer != NULL ? 0 : rc;
+    return rc < 0 && answer != NULL ? VV_DONE : rc;
 }
 
-/* The session that the row names: still open, paid, or over. */
+/* The row's session was paid, or is over. */
+static int checkout_ended(struct checkout *c)
+{
+    VV_TRY(stripe_sync_customer(c->req, c->customer));
+    VV_TRY(checkout_check_none(c));
+    return checkout_forget(c);
+}
+
+/* The session that the row names, if it is still open. */
 static int checkout_resume(struct checkout *c)
 {
     const struct vv_value *session;
@@ -117,18 +125,14 @@ static int checkout_resume(struct checkout *c)
         return checkout_forget(c);
     VV_TRY(rc);
     status = vv_get_text(session, "status");
-    if (status != NULL && strcmp(status, "open") == 0) {
-        if (strcmp(c->price, c->plan->price_id) == 0)
-            return checkout_reply(c);
-        /* Somebody has thought better of the plan: what is open could still be paid by mistake. */
-        VV_TRY(checkout_expire(c, c->session));
-        return checkout_forget(c);
-    }
-    if (status != NULL && strcmp(status, "complete") == 0) {
-        VV_TRY(stripe_sync_customer(c->req, c->customer));
-        VV_TRY(checkout_check_none(c));
-    }
-    return checkout_forget(c);
+    if (status == NULL || strcmp(status, "open") != 0)
+        return checkout_ended(c);
+    if (strcmp(c->price, c->plan->price_id) == 0)
+        return checkout_reply(c);
+    /* Somebody has thought better of the plan: what is open could still be paid by mistake. */
+    rc = checkout_expire(c, c->session);
+    VV_TRY(rc);
+    return rc == VV_DONE ? checkout_ended(c) : checkout_forget(c);
 }
 
 static struct stripe_form *checkout_form(const struct checkout *c)
@@ -153,20 +157,17 @@ static struct stripe_form *checkout_form(const struct checkout *c)
 /* What can be done about a refusal of Stripe's. */
 static int checkout_refused(struct checkout *c, int rc, const struct vv_value *error)
 {
-    const char *type = vv_get_text(error, "type");
-
     if (stripe_is_missing(error, "customer")) {
         VV_TRY(stripe_customer_replace(c->req, vv_caller_id(c->req), c->customer, &c->customer));
         return checkout_forget(c);
     }
-    if (stripe_is_missing(error, "price")) {
-        vv_log(c->req, VV_LOG_ERROR, "[plan:%s] Stripe has no price %s", c->plan->plan.id,
+    if (stripe_is_unsold(error)) {
+        vv_log(c->req, VV_LOG_ERROR, "[plan:%s] Stripe does not sell price %s", c->plan->plan.id,
                c->plan->price_id);
         VV_TRY(checkout_forget(c));
         return stripe_once_refuse(c->once, 404, "unknown_plan", "This plan is not sold right now");
     }
-    /* The row's key was used with other parameters: by a configuration that is no more. */
-    if (type != NULL && strcmp(type, "idempotency_error") == 0)
+    if (stripe_is_spent(error))
         return checkout_forget(c);
     return stripe_once_failed(c->once, rc, error);
 }
@@ -193,8 +194,8 @@ static int checkout_make(struct checkout *c)
     if (vv_rows_count(rows) > 0)
         return checkout_reply(c);
     /* Another plan was chosen meanwhile, in another window. */
-    VV_TRY(checkout_expire(c, c->session));
-    return CHECKOUT_AGAIN;
+    rc = checkout_expire(c, c->session);
+    return rc < 0 ? rc : CHECKOUT_AGAIN;
 }
 
 static int checkout_round(struct checkout *c)

@@ -82,6 +82,16 @@ static int client_refused(struct vv_request *req, uint32_t status, const struct 
     return vv_fail(req, 502, "stripe_error", "The payment service refused what it was asked");
 }
 
+/* Whether the same key would be answered in the same way for ever. */
+static bool client_is_kept(const struct vv_http_answer *answer)
+{
+    const char *replayed = vv_answer_header(answer, "Idempotent-Replayed"),
+               *retry = vv_answer_header(answer, "Stripe-Should-Retry");
+
+    return (replayed != NULL && strcmp(replayed, "true") == 0) ||
+           (retry != NULL && strcmp(retry, "false") == 0);
+}
+
 static int client_read(struct vv_request *req, const struct vv_http_answer *answer,
                        const struct vv_value **ret_value)
 {
@@ -94,14 +104,15 @@ static int client_read(struct vv_request *req, const struct vv_http_answer *answ
     if (status == 409 || status == 429 || status == 503)
         return client_away(req, VV_EUNAVAILABLE);
     body = vv_answer_body(answer, &length);
-    if (status >= 500 || body == NULL || vv_parse(req, body, length, &value) < 0)
+    if (body == NULL || vv_parse(req, body, length, &value) < 0)
         return client_bad(req);
     if (status >= 200 && status < 300) {
         *ret_value = value;
         return 0;
     }
-    *ret_value = vv_get(value, "error");
-    return client_refused(req, status, *ret_value);
+    if (status < 500 || client_is_kept(answer))
+        *ret_value = vv_get(value, "error");
+    return status >= 500 ? client_bad(req) : client_refused(req, status, *ret_value);
 }
 
 static int client_run(struct vv_request *req, const struct vv_http_call *call,
@@ -154,6 +165,22 @@ bool stripe_is_missing(const struct vv_value *error, const char *param)
 
     return code != NULL && strcmp(code, "resource_missing") == 0 &&
            (param == NULL || (at != NULL && strstr(at, param) != NULL));
+}
+
+bool stripe_is_unsold(const struct vv_value *error)
+{
+    const char *type = vv_get_text(error, "type"), *at = vv_get_text(error, "param");
+
+    return type != NULL && strcmp(type, "invalid_request_error") == 0 && at != NULL &&
+           strstr(at, "[price]") != NULL;
+}
+
+bool stripe_is_spent(const struct vv_value *error)
+{
+    const char *type = vv_get_text(error, "type");
+
+    return type != NULL &&
+           (strcmp(type, "idempotency_error") == 0 || strcmp(type, "api_error") == 0);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------

@@ -79,18 +79,41 @@ static int customer_settle(struct vv_request *req, const struct customer_user *u
     return 0;
 }
 
+/* One that an attempt made whose answer was lost: it says whose it is. */
+static int customer_is_his(struct vv_request *req, const struct vv_value *object, void *arg)
+{
+    const char **uid_then_id = arg;
+    const char *uid = vv_get_text(vv_get(object, "metadata"), "user");
+
+    (void)req;
+    if (uid != NULL && strcmp(uid, uid_then_id[0]) == 0)
+        uid_then_id[1] = vv_get_text(object, "id");
+    return 0;
+}
+
+static int customer_find(struct vv_request *req, const struct customer_user *user,
+                         const char **ret_id)
+{
+    const char *uid_then_id[2] = {user->uid, NULL};
+    struct stripe_form *query = stripe_form(req);
+
+    stripe_form_text(query, "email", user->email);
+    VV_TRY(stripe_each(req, "/v1/customers", query, customer_is_his, uid_then_id));
+    *ret_id = uid_then_id[1];
+    return 0;
+}
+
 /*
  * The key is the same for everybody who wants this user's (next) customer, so that Stripe makes
- * one. It answers "idempotency_error" to the same key with other parameters: name or address have
- * changed since an attempt whose answer was lost. What that one made, if it did, is then left
- * behind.
+ * one. It may be spent: name or address have changed since an attempt whose answer was lost, or
+ * that attempt broke something at Stripe. What it made, if it did, is looked for.
  */
 static int customer_make(struct vv_request *req, const struct customer_user *user,
                          const char **ret_customer)
 {
     const struct stripe_form *form = customer_form(req, user);
-    const struct vv_value *made;
-    const char *type;
+    const struct vv_value *made = NULL;
+    const char *id = NULL;
     int rc;
 
     rc = stripe_post(req, "/v1/customers", form,
@@ -98,13 +121,15 @@ static int customer_make(struct vv_request *req, const struct customer_user *use
                          ? vv_printf(req, "vv-customer-%s", user->uid)
                          : vv_printf(req, "vv-customer-%s-after-%s", user->uid, user->customer),
                      &made);
-    type = rc < 0 ? vv_get_text(made, "type") : NULL;
-    if (type != NULL && strcmp(type, "idempotency_error") == 0)
-        rc = stripe_post(req, "/v1/customers", form, NULL, &made);
+    if (rc < 0 && stripe_is_spent(made)) {
+        VV_TRY(customer_find(req, user, &id));
+        rc = id == NULL ? stripe_post(req, "/v1/customers", form, NULL, &made) : 0;
+    }
     VV_TRY(rc);
-    if (!stripe_id_ok(vv_get_text(made, "id")))
+    id = id == NULL ? vv_get_text(made, "id") : id;
+    if (!stripe_id_ok(id))
         return vv_fail(req, 502, "stripe_error", "The payment service made a customer without id");
-    return customer_settle(req, user, vv_get_text(made, "id"), ret_customer);
+    return customer_settle(req, user, id, ret_customer);
 }
 
 static int customer_gone(struct vv_request *req, int rc)

@@ -123,8 +123,8 @@ static int manage_change(struct vv_request *req, struct stripe_once *once)
     if (price != NULL && strcmp(price, plan->price_id) == 0)
         return vv_fail(req, 409, "same_plan", "You have this plan already");
     rc = manage_update(req, &sub, manage_change_form(req, vv_get_text(item, "id"), plan), &answer);
-    if (rc < 0 && stripe_is_missing(answer, "price")) {
-        vv_log(req, VV_LOG_ERROR, "[plan:%s] Stripe has no price %s", plan->plan.id,
+    if (rc < 0 && stripe_is_unsold(answer)) {
+        vv_log(req, VV_LOG_ERROR, "[plan:%s] Stripe does not sell price %s", plan->plan.id,
                plan->price_id);
         return stripe_once_refuse(once, 404, "unknown_plan", "This plan is not sold right now");
     }

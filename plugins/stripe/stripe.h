@@ -61,7 +61,7 @@ const char *stripe_form_encoded(const struct stripe_form *form);
  * One call: path begins with "/v1/". All may wait, hence never while holding a transaction, and
  * repeat what can be repeated. ret_value gets the object. Every error has an answer for our caller
  * prepared, so that it may simply be returned:
- *   VV_EFAIL         Stripe refused (502, or 402 for cards): *ret_value is its `error` object;
+ *   VV_EFAIL         Stripe refused for good (502, or 402 for cards): *ret_value is its `error`;
  *                    or it is away, throttling or answers badly (503, 502): *ret_value is NULL
  *   VV_ECANCELED     the request's deadline
  */
@@ -80,6 +80,13 @@ VV_MUST_CHECK int stripe_delete(struct vv_request *req, const char *path,
 /* Whether Stripe's `error` says that an object does not exist: the one in the path, or, when
  * `param` is not NULL, one named in a parameter that contains that word. */
 bool stripe_is_missing(const struct vv_value *error, const char *param);
+
+/* Whether it says that a price cannot be sold: it does not exist, or not any more. */
+bool stripe_is_unsold(const struct vv_value *error);
+
+/* Whether it says that this Idempotency-Key will never do it: it was used with other parameters, or
+ * Stripe keeps its own failure (500) under it. */
+bool stripe_is_spent(const struct vv_value *error);
 
 /* Calls function() with each object of a list, over all its pages, 100 at a time. A function's
  * error ends it. */
