@@ -1,9 +1,10 @@
 // The stand-in of Stripe is what Stripe's own SDK takes for Stripe: objects, refusals, retries under a key, signatures.
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import path from 'node:path';
 import test from 'node:test';
 import Stripe from 'stripe';
-import { cleanup, until } from '../lib/process.mjs';
+import { cleanup, tempDir, until } from '../lib/process.mjs';
 import { startStripe } from '../peers/stripe/index.mjs';
 
 const RETURN = { success_url: 'http://app.test/done?session_id={CHECKOUT_SESSION_ID}', cancel_url: 'http://app.test/pricing' };
@@ -227,14 +228,20 @@ test('a deleted customer is gone, and so are the subscriptions', async (t) => {
 });
 
 test('the portal cancels and resumes', async (t) => {
-    const { sdk, customer, subscription } = await subscribed(t);
+    const { peer, sdk, customer, subscription } = await subscribed(t);
     const portal = await sdk.billingPortal.sessions.create({ customer: customer.id, return_url: 'http://app.test/dashboard' });
     assert.match(await (await fetch(portal.url)).text(), /http:\/\/app\.test\/dashboard/);
     const press = (action) => fetch(portal.url, { method: 'POST', body: new URLSearchParams({ action }) });
     assert.match(await (await press('cancel')).text(), /Go on/);
-    assert.equal((await sdk.subscriptions.retrieve(subscription.id)).cancel_at_period_end, true);
+    const ending = await sdk.subscriptions.retrieve(subscription.id);
+    assert.equal(ending.cancel_at_period_end, false, 'with flexible billing the portal sets cancel_at alone');
+    assert.equal(ending.cancel_at, ending.items.data[0].current_period_end);
+    assert.equal((await sdk.subscriptions.update(subscription.id, { cancel_at_period_end: false })).cancel_at, ending.cancel_at);
     await press('resume');
-    assert.equal((await sdk.subscriptions.retrieve(subscription.id)).cancel_at_period_end, false);
+    assert.equal((await sdk.subscriptions.retrieve(subscription.id)).cancel_at, null);
+    peer.portalCancelAt = false;
+    await press('cancel');
+    assert.equal((await sdk.subscriptions.retrieve(subscription.id)).cancel_at_period_end, true);
 });
 
 test('a checkout session expires once, and not after it was paid', async (t) => {
@@ -369,12 +376,39 @@ test('faults come on demand, before or after the effect', async (t) => {
 });
 
 test('away and back, with all it knew', async (t) => {
-    const { peer, sdk } = await start(t);
+    const { got, url } = await listener(t, () => (away ? 503 : 200));
+    let away = true;
+    const { peer, sdk } = await start(t, { retry: [20] });
+    peer.listen(url);
     const { id } = await sdk.customers.create({ email: 'a@vv.test' });
+    await until(() => got.length > 0);
     await peer.stop();
+    away = false;
     await refused(sdk.customers.retrieve(id), 'StripeConnectionError', {});
     await peer.start();
     assert.equal((await sdk.customers.retrieve(id)).email, 'a@vv.test');
+    await peer.webhooks.idle();
+    assert.equal(peer.webhooks.deliveries.at(-1).status, 200);
+    assert.equal(peer.events[0].pending_webhooks, 0);
+});
+
+test('its state outlives the process when a file is named', async (t) => {
+    let away = true;
+    const { got, url } = await listener(t, () => (away ? 503 : 200));
+    const stateFile = path.join(tempDir(t), 'state.json');
+    const first = await startStripe(t, { stateFile, retry: [20] });
+    first.listen(url);
+    const customer = first.call('POST /v1/customers', { email: 'a@vv.test' });
+    first.subscribe(customer, 'price_pro_monthly');
+    await until(() => got.length > 20);
+    await first.stop();
+    away = false;
+    got.length = 0;
+    const second = await startStripe(t, { stateFile, retry: [20] });
+    assert.deepEqual(second.subscriptions, first.subscriptions);
+    await second.webhooks.idle();
+    const types = got.map(({ body }) => JSON.parse(body).type);
+    assert.deepEqual(types, first.events.map((event) => event.type), 'what nobody took goes out again');
 });
 
 test('webhooks come in order, signed, and again until they are taken', async (t) => {

@@ -1,9 +1,10 @@
-// ./dev run: PostgreSQL, the mail catcher and the server on loopback, with state kept in .dev/, until Ctrl-C.
+// ./dev run: PostgreSQL, the mail catcher, Stripe's stand-in and the server on loopback, until Ctrl-C; .dev/ keeps the state.
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { EximServer } from '../peers/mail/exim.mjs';
-import { mailSection, toIni } from './config.mjs';
+import { StripePeer } from '../peers/stripe/server.mjs';
+import { mailSection, planSections, stripeSection, toIni } from './config.mjs';
 import { once, PG_USER, Postgres } from './postgres.mjs';
 import { BUILD, canConnect, idsOf, ROOT, spawnBound, tempDir, until } from './process.mjs';
 import { DEV, removeState, stateDir } from './state.mjs';
@@ -46,7 +47,28 @@ function secret(name) {
     return file;
 }
 
-function writeConfig(databaseUrl, mail) {
+/** Stripe's stand-in, where this build has the plugin that speaks to it. */
+async function startStripeStandIn() {
+    if (!existsSync(path.join(BUILD, 'lib/vvserver/plugins/stripe.so'))) return null;
+    const dir = await stateDir('stripe');
+    mkdirSync(dir, { recursive: true });
+    // The same port again if it can be had: open checkouts have pages there.
+    const portFile = path.join(dir, 'port');
+    const kept = existsSync(portFile) ? Number(readFileSync(portFile, 'utf8')) : 0;
+    const stripe = new StripePeer({
+        port: kept && !await canConnect(kept) ? kept : 0,
+        stateFile: path.join(dir, 'state.json'), retry: [500, 1000, 2000, 5000],
+        secretKey: `sk_test_${readFileSync(secret('stripe_key'), 'utf8')}`,
+        webhookSecret: `whsec_${readFileSync(secret('stripe_webhook'), 'utf8')}`,
+    });
+    await stripe.start();
+    writeFileSync(portFile, String(stripe.port));
+    started.push(() => stripe.stop());
+    stripe.listen(`${URL_}/webhooks/stripe`);
+    return stripe;
+}
+
+function writeConfig(databaseUrl, mail, stripe) {
     const file = path.join(DEV, 'vvserver.ini');
     writeFileSync(file, toIni({
         server: {
@@ -56,6 +78,7 @@ function writeConfig(databaseUrl, mail) {
         database: { url: databaseUrl, migrations_dir: path.join(ROOT, 'sql') },
         auth: { enabled: 'true', jwt_secret_file: secret('jwt') },
         mail: { enabled: 'true', ...mailSection(mail) },
+        ...(stripe && { stripe: { enabled: 'true', ...stripeSection(stripe) }, ...planSections() }),
     }));
     chmodSync(file, 0o600);
     return file;
@@ -98,6 +121,7 @@ async function main() {
     if (process.argv.includes('--reset')) {
         await removeState('pg', PG_USER);
         await removeState('mail', MAIL_USER);
+        await removeState('stripe');
         await removeState('secrets');
     }
     const stopped = new Promise((resolve) => {
@@ -105,11 +129,13 @@ async function main() {
     });
     const databaseUrl = await startDatabase();
     const mail = await startMailCatcher();
-    const server = await startVvserver(writeConfig(databaseUrl, mail));
+    const stripe = await startStripeStandIn();
+    const server = await startVvserver(writeConfig(databaseUrl, mail, stripe));
     if (server.exitCode === null)
         console.log(`\nvvserver listens on ${URL_}. Database: ${databaseUrl}\n`
             + `Its configuration is ${path.relative(ROOT, DEV)}/vvserver.ini, its log server.log beside it. `
             + `Ctrl-C ends everything.\n\n`
+            + (stripe ? `Stripe's stand-in is ${stripe.apiBase}; checkouts are paid on pages of its own.\n\n` : '')
             + `A tour, to copy and paste in another terminal, in this folder:\n\n${tour()}`);
     if (await Promise.race([stopped, server.ended]) !== 'signal')
         throw new Error(`the server ended by itself:\n${readFileSync(LOG, 'utf8').split('\n').slice(-30).join('\n')}`);

@@ -17,7 +17,8 @@
 //
 // Options: apiVersion: the version events are written in; speak: the version of answers, whatever is asked for (for both:
 // before 2025-03-31 the period stands on the subscription); latency: ms before every answer; retry: ms between the
-// attempts of a webhook ([]: none); catalog: what is sold, as CATALOG of world.mjs; stateFile: keeps the state there.
+// attempts of a webhook ([]: none); catalog: what is sold, as CATALOG of world.mjs; stateFile: keeps the state there;
+// portalCancelAt (true): the portal's button sets cancel_at alone, as with flexible billing, not cancel_at_period_end.
 import { cleanup } from '../../lib/process.mjs';
 
 export async function startStripe(t, options = {}) {

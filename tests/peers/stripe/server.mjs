@@ -24,14 +24,22 @@ export class StripePeer extends World {
         this.port = options.port ?? 0;
         this.secretKey = options.secretKey ?? `sk_test_${hex(24)}`;
         this.webhookSecret = options.webhookSecret ?? `whsec_${hex(24)}`;
-        this.portalCancelAt = options.portalCancelAt ?? false;
+        // With flexible billing, the default since 2025-09-30, the portal's button sets cancel_at alone.
+        this.portalCancelAt = options.portalCancelAt ?? true;
         this.requests = []; // what it was asked: {id, method, path, params, key, version, status, code, replayed, fault}
         this.faults = new Faults();
         this.webhooks = new Webhooks(this.store, options);
         this.keys = new Idempotency(this.store);
         this.sockets = new Set();
         this.store.onEvent = (event) => this.webhooks.add(event);
-        if (options.stateFile && existsSync(options.stateFile)) this.store.load(readFileSync(options.stateFile, 'utf8'));
+        if (options.stateFile && existsSync(options.stateFile)) this.#load();
+    }
+
+    /** What an earlier process left, the webhooks that nobody took included. */
+    #load() {
+        this.store.load(readFileSync(this.options.stateFile, 'utf8'));
+        this.webhooks.running = false;
+        for (const event of this.events.filter((e) => e.pending_webhooks > 0)) this.webhooks.add(event);
     }
 
     get apiBase() { return `http://127.0.0.1:${this.port}`; }

@@ -8,7 +8,8 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** cus_…, or sub_1…: a prefix that has its underscore already goes on at once. */
 export function newId(prefix, length = 24) {
-    return `${prefix}${prefix.includes('_') ? '' : '_'}${Array.from(randomBytes(length), (byte) => LETTERS[byte % LETTERS.length]).join('')}`;
+    const letters = Array.from(randomBytes(length), (byte) => LETTERS[byte % LETTERS.length]);
+    return `${prefix}${prefix.includes('_') ? '' : '_'}${letters.join('')}`;
 }
 
 export class Store {

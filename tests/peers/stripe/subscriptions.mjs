@@ -125,7 +125,7 @@ function applyItems(context, subscription, params) {
 const SIMPLE = ['description', 'default_payment_method', 'collection_method', 'days_until_due', 'payment_settings',
     'trial_settings'];
 
-/** cancel_at_period_end and cancel_at, with what Stripe writes down about them. */
+/** cancel_at_period_end and cancel_at, with what Stripe writes down. The former does not take the latter back. */
 export function planEnd(store, subscription, { cancel_at_period_end: atEnd, cancel_at: at, cancellation_details: details }) {
     const end = subscription.items.data[0].current_period_end;
     if (at !== undefined) {
@@ -133,8 +133,8 @@ export function planEnd(store, subscription, { cancel_at_period_end: atEnd, canc
         subscription.cancel_at_period_end = false;
     }
     if (atEnd !== undefined) {
+        if (atEnd || subscription.cancel_at_period_end) subscription.cancel_at = atEnd ? end : null;
         subscription.cancel_at_period_end = atEnd;
-        subscription.cancel_at = atEnd ? end : null;
     }
     if (at !== undefined || atEnd !== undefined) {
         const ends = subscription.cancel_at !== null;

@@ -33,7 +33,8 @@ export function blank(kind) {
 // Texts that may be emptied although the description does not say so.
 const MAY_BE_EMPTY = /(^|\[)(name|email|description|phone|comment|nickname|value)\]?$|^metadata\[/;
 
-const words = (list) => (list.length < 2 ? list.join('') : `${list.slice(0, -1).join(', ')}${list.length > 2 ? ',' : ''} or ${list.at(-1)}`);
+const words = (list) => (list.length < 2 ? list.join('')
+    : `${list.slice(0, -1).join(', ')}${list.length > 2 ? ',' : ''} or ${list.at(-1)}`);
 
 function number(value, at) {
     if (!/^-?\d+(\.\d+)?$/.test(value))

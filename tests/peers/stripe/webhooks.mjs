@@ -12,7 +12,8 @@ function send(url, body, headers, timeout) {
         const request = http.request(url, {
             method: 'POST', agent: false, timeout,
             headers: {
-                'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length, Accept: '*/*; q=0.5, application/xml',
+                'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length,
+                Accept: '*/*; q=0.5, application/xml',
                 'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)', ...headers,
             },
         }, (answer) => {
@@ -32,7 +33,7 @@ export class Webhooks {
         Object.assign(this, { store, retry, timeout });
         this.deliveries = []; // what was sent: {event, type, url, status, body, error}
         this.queue = [];
-        this.timers = new Set();
+        this.pauses = new Map(); // deliveries that are to be tried again, and their timers
         this.holding = false;
         this.running = true;
         this.busy = false;
@@ -40,11 +41,10 @@ export class Webhooks {
 
     /** Takes an event in for every endpoint that wants it. */
     add(event) {
-        for (const endpoint of this.store.all('webhook_endpoint')) {
-            const { enabled_events: wanted, status } = endpoint;
-            if (status === 'enabled' && (wanted.includes('*') || wanted.includes(event.type)))
-                this.queue.push({ event, endpoint, attempt: 0 });
-        }
+        const wanting = this.store.all('webhook_endpoint').filter(({ enabled_events: wanted, status }) =>
+            status === 'enabled' && (wanted.includes('*') || wanted.includes(event.type)));
+        event.pending_webhooks = wanting.length;
+        for (const endpoint of wanting) this.queue.push({ event, endpoint, attempt: 0 });
         this.#pump();
     }
 
@@ -82,7 +82,7 @@ export class Webhooks {
 
     /** Waits until nothing is on its way, nor to be retried. */
     idle(timeout = 15_000) {
-        return until(() => !this.busy && !this.timers.size && (this.holding || !this.queue.length),
+        return until(() => !this.busy && !this.pauses.size && (this.holding || !this.queue.length),
             { timeout, what: 'all webhooks are delivered' });
     }
 
@@ -117,7 +117,7 @@ export class Webhooks {
         const { body, headers } = this.signed(event, { endpoint, ...how });
         const answer = { event, type: event.type, url, ...await send(url, body, headers, how.timeout ?? this.timeout) };
         this.deliveries.push(answer);
-        if (answer.status >= 200 && answer.status < 300) event.pending_webhooks = 0;
+        if (answer.status >= 200 && answer.status < 300 && event.pending_webhooks) event.pending_webhooks--;
         return answer;
     }
 
@@ -143,18 +143,22 @@ export class Webhooks {
     #again(delivery) {
         const pause = this.retry[Math.min(delivery.attempt, this.retry.length - 1)];
         if (pause === undefined) return;
-        const timer = setTimeout(() => {
-            this.timers.delete(timer);
-            this.queue.push({ ...delivery, attempt: delivery.attempt + 1 });
+        const next = { ...delivery, attempt: delivery.attempt + 1 };
+        this.pauses.set(next, setTimeout(() => {
+            this.pauses.delete(next);
+            this.queue.push(next);
             this.#pump();
-        }, pause);
-        this.timers.add(timer);
+        }, pause));
     }
 
+    /** Nothing goes out until start(); what was to be tried again waits with the rest. */
     stop() {
         this.running = false;
-        for (const timer of this.timers) clearTimeout(timer);
-        this.timers.clear();
+        for (const [delivery, timer] of this.pauses) {
+            clearTimeout(timer);
+            this.queue.push(delivery);
+        }
+        this.pauses.clear();
     }
 
     start() {

@@ -53,6 +53,8 @@ export class World {
 
     /** The webhooks of this account go to url as well. */
     listen(url, { secret = this.webhookSecret, events = ['*'] } = {}) {
+        const known = this.store.all('webhook_endpoint').find((endpoint) => endpoint.url === url);
+        if (known) this.call('DELETE /v1/webhook_endpoints/{id}', {}, known.id);
         return this.call('POST /v1/webhook_endpoints', { url, secret, enabled_events: events });
     }
 
@@ -155,15 +157,19 @@ export class World {
         return this.cancel(s);
     }
 
-    /** As the portal's button: ends at the period's end. {cancelAt: true}: says so by cancel_at alone, as flexible billing may. */
+    /**
+     * The subscription ends with its period, as the dashboard says it. {cancelAt: true}: as the portal does with flexible
+     * billing, by cancel_at alone.
+     */
     cancelLater(subscription, { cancelAt = false } = {}) {
         const params = cancelAt ? { cancel_at: 'min_period_end' } : { cancel_at_period_end: true };
-        return this.store.change(this.get(subscription), (s) => planEnd(this.store, s, params), 'customer.subscription.updated');
+        return this.store.change(this.get(subscription),
+            (s) => planEnd(this.store, s, params), 'customer.subscription.updated');
     }
 
     resume(subscription) {
         return this.store.change(this.get(subscription),
-            (s) => planEnd(this.store, s, { cancel_at_period_end: false }), 'customer.subscription.updated');
+            (s) => planEnd(this.store, s, { cancel_at: '' }), 'customer.subscription.updated');
     }
 
     /** As the portal's plan change: the price of the one item. */
@@ -174,7 +180,9 @@ export class World {
         }, s.id);
     }
 
-    trialWillEnd(subscription) { return this.store.event('customer.subscription.trial_will_end', this.get(subscription)); }
+    trialWillEnd(subscription) {
+        return this.store.event('customer.subscription.trial_will_end', this.get(subscription));
+    }
 
     /** The trial is over and the first real invoice due. */
     endTrial(subscription) {
