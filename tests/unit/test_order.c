@@ -20,7 +20,7 @@ static const char *order(const struct plan *plans)
     struct vv_plugins plugins = {0};
     struct vv_self selves[8] = {0};
     struct vv_self *all[8];
-    struct vv_config_source source = {.file = "/dev/null"};
+    struct vv_config_source source = {.file = "/dev/null", .plain_log = true};
     int saved = dup(STDERR_FILENO), pipes[2];
     ssize_t length;
     size_t i;

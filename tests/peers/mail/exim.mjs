@@ -130,9 +130,9 @@ function isRunning(pid, binary) {
     }
 }
 
-// Exim's maildir names begin with SECONDS.H<microseconds>P<pid>.
+// Exim's maildir names begin with SECONDS.M<microseconds>P<pid>.
 function order(name) {
-    const [, seconds, micro] = name.match(/^(\d+)\.H(\d+)P/) ?? [0, 0, 0];
+    const [, seconds, micro] = name.match(/^(\d+)\.[HM](\d+)P/) ?? [0, 0, 0];
     return Number(seconds) * 1e6 + Number(micro);
 }
 
