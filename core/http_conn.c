@@ -216,7 +216,7 @@ void vv_conn_flush(struct vv_conn *conn)
     (void)evbuffer_write(output, conn->fd); /* an error comes again, on the usual way */
     evbuffer_freeze(output, 1);
     if (evbuffer_get_length(output) == 0)
-        bufferevent_trigger(conn->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+        bufferevent_trigger(conn->bev, EV_WRITE, 0);
 }
 
 /* Only a connection without a request in hand: evhttp would free that under the handler's feet. */
