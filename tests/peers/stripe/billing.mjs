@@ -115,7 +115,7 @@ export class Billing {
     invoice(subscription, lines, reason) {
         const { store } = this;
         const invoice = this.draft(subscription, lines, reason);
-        store.objects.set(invoice.id, invoice);
+        store.put(invoice);
         store.event('invoice.created', invoice);
         const counter = store.hidden(invoice.customer);
         counter.invoices = (counter.invoices ?? 0) + 1;

@@ -142,7 +142,7 @@ function updateEndpoint({ store }, params, id) {
 }
 
 function deleteEndpoint({ store }, _params, id) {
-    store.objects.delete(store.find('webhook_endpoint', id).id);
+    store.remove(store.find('webhook_endpoint', id));
     return { id, object: 'webhook_endpoint', deleted: true };
 }
 

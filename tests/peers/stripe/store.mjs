@@ -16,6 +16,7 @@ export class Store {
     constructor({ apiVersion = API_VERSION } = {}) {
         this.apiVersion = apiVersion; // what events are written in
         this.objects = new Map();
+        this.kinds = new Map(); // the same objects by kind, then by id
         this.hiddenParts = new Map();
         this.answers = new Map(); // by Idempotency-Key
         this.offset = 0;
@@ -28,7 +29,7 @@ export class Store {
     get(id) { return this.objects.get(id); }
 
     /** All objects of a kind, oldest first. */
-    all(kind) { return [...this.objects.values()].filter((object) => object.object === kind); }
+    all(kind) { return [...this.kinds.get(kind)?.values() ?? []]; }
 
     /** The object a request means; it does not exist if it is of another kind or deleted. */
     find(kind, id, param) {
@@ -45,8 +46,19 @@ export class Store {
 
     add(kind, id, fields) {
         const object = { ...blank(kind), id, created: this.now(), ...fields };
-        this.objects.set(id, object);
+        return this.put(object);
+    }
+
+    put(object) {
+        this.objects.set(object.id, object);
+        if (!this.kinds.has(object.object)) this.kinds.set(object.object, new Map());
+        this.kinds.get(object.object).set(object.id, object);
         return object;
+    }
+
+    remove({ id, object: kind }) {
+        this.objects.delete(id);
+        this.kinds.get(kind).delete(id);
     }
 
     /** Changes an object and makes the event that tells of it, if there is a type and anything did change. */
@@ -74,13 +86,15 @@ export class Store {
 
     save() {
         return JSON.stringify({
-            objects: [...this.objects], hidden: [...this.hiddenParts], answers: [...this.answers], offset: this.offset,
+            objects: [...this.objects.values()], hidden: [...this.hiddenParts], answers: [...this.answers], offset: this.offset,
         });
     }
 
     load(text) {
         const saved = JSON.parse(text);
-        this.objects = new Map(saved.objects);
+        this.objects.clear();
+        this.kinds.clear();
+        for (const object of saved.objects) this.put(object);
         this.hiddenParts = new Map(saved.hidden);
         this.answers = new Map(saved.answers);
         this.offset = saved.offset;

@@ -19,7 +19,7 @@ export class World {
         this.billing = new Billing(this.store, (path) => this.urlOf(path));
         this.context = { store: this.store, billing: this.billing, urlOf: (path) => this.urlOf(path) };
         for (const entry of options.catalog ?? CATALOG) this.sell(...entry);
-        for (const { id } of this.events) this.store.objects.delete(id);
+        for (const event of this.events) this.store.remove(event);
     }
 
     get customers() { return this.store.all('customer').filter((customer) => !customer.deleted); }
@@ -132,11 +132,13 @@ export class World {
         return this.invoices.filter((i) => i.parent?.subscription_details?.subscription === id);
     }
 
-    /** past_due, unpaid, incomplete_expired, active, paused … and the events that tell of it. */
+    /** past_due, unpaid, incomplete_expired, active, paused, canceled (after all attempts to be paid) … and its events. */
     setStatus(subscription, status) {
         const s = this.get(subscription);
         const was = s.status;
-        this.store.change(s, { status }, 'customer.subscription.updated');
+        if (status === 'canceled') return this.cancel(s, { reason: 'payment_failed' });
+        const ended = status === 'incomplete_expired' && { ended_at: this.store.now() };
+        this.store.change(s, { status, ...ended }, 'customer.subscription.updated');
         if (status === 'paused' && was !== status) this.store.event('customer.subscription.paused', s);
         if (was === 'paused' && was !== status) this.store.event('customer.subscription.resumed', s);
         return s;
