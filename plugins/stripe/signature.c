@@ -129,7 +129,7 @@ enum stripe_signature stripe_signature_check(const char *header, const void *bod
         return STRIPE_SIGNATURE_ABSENT;
     /* All are compared, so that the time taken says nothing about which was nearly right. */
     for (; *secrets != NULL; secrets++) {
-        if (!signature_digest(&signature, *secrets, body, length, digest))
+        if (**secrets == '\0' || !signature_digest(&signature, *secrets, body, length, digest))
             continue;
         for (size_t i = 0; i < signature.count; i++)
             good |= CRYPTO_memcmp(digest, signature.digests[i], sizeof digest) == 0;

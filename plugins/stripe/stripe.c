@@ -1,6 +1,7 @@
 /* Subscriptions through Stripe: the table of contents of this plugin, and its start. */
 #include "stripe.h"
 
+#include "inbound.h"
 #include "plans.h"
 #include <vv/plugin.h>
 
@@ -149,6 +150,11 @@ static const struct vv_field invoices_reply[] = {
     VV_END,
 };
 
+static const struct vv_field webhook_reply[] = {
+    VV_FIELD_TEXT("status", 0, 0, VV_REQUIRED, "success: the event is stored"),
+    VV_END,
+};
+
 #define CALLS_STRIPE .deadline = STRIPE_DEADLINE
 
 static const struct vv_route routes[] = {
@@ -182,6 +188,8 @@ static const struct vv_route routes[] = {
     VV_ROUTE(VV_GET, "/subscriptions/invoices", VV_USER, stripe_subscription_invoices, CALLS_STRIPE,
              .query = invoices_args, .reply = invoices_reply,
              .summary = "What was billed, the newest first"),
+    VV_ROUTE(VV_POST, "/webhooks/stripe", VV_ANYONE, stripe_webhook, .flags = VV_RAW_BODY,
+             .reply = webhook_reply, .summary = "Takes in an event of Stripe"),
     VV_END,
 };
 
@@ -199,11 +207,16 @@ static const struct vv_job jobs[] = {
     VV_JOB("stripe.customer", stripe_customer_job, PATIENT),
     VV_JOB("stripe.contact", stripe_contact_job, PATIENT),
     VV_JOB("stripe.depart", stripe_depart_job, PATIENT),
+    VV_JOB("stripe.sync", stripe_sync_job, PATIENT),
+    VV_JOB("stripe.event", stripe_event_job, PATIENT),
+    VV_JOB("stripe.extra", stripe_extra_job, PATIENT),
     VV_END,
 };
 
 static const struct vv_schedule schedules[] = {
     VV_SCHEDULE("stripe.cleanup", HOUR, stripe_cleanup),
+    VV_SCHEDULE("stripe.events", HOUR / 4, stripe_reconcile_events),
+    VV_SCHEDULE("stripe.reconcile", 6 * HOUR, stripe_reconcile_all),
     VV_END,
 };
 
@@ -237,11 +250,14 @@ static int stripe_init(struct vv_request *req)
         vv_log(req, VV_LOG_WARNING,
                "[stripe] api_base: the key and what is paid travel unencrypted");
     VV_TRY(stripe_plans_setup(req));
+    VV_TRY(stripe_access_profile(req));
+    VV_TRY(vv_publish("subscriptions/1", &stripe_subscriptions_service.base));
     return vv_publish("plans/1", &stripe_plans_service.base);
 }
 
 VV_PLUGIN(.name = "stripe", .version = "0.1.0", .summary = "Subscriptions, paid through Stripe",
-          .depends = "auth/1, mail/1?", .provides = "plans/1",
+          .depends = "auth/1, mail/1?", .provides = "plans/1, subscriptions/1",
           .conf_size = sizeof(struct stripe_conf), .options = options, .sections = sections,
           .routes = routes, .hooks = hooks, .jobs = jobs, .schedules = schedules,
+          .commands = stripe_commands, .checks = stripe_checks,
           .init = stripe_init)

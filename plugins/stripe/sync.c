@@ -61,7 +61,7 @@ static bool sync_told(const struct sync *sync, const char *type)
 /* A customer may be made before we have written down whose it is: its metadata say so too. */
 static int sync_adopt(struct vv_request *req, struct sync *sync, const struct vv_value *customer)
 {
-    const char *uid = vv_get_text(vv_get(customer, "metadata"), "uid");
+    const char *uid = vv_get_text(vv_get(customer, "metadata"), "user");
     struct vv_rows *rows;
 
     if (uid == NULL)

@@ -70,6 +70,9 @@ int stripe_webhook(struct vv_request *req)
     struct stripe_event event;
     struct vv_json *reply;
 
+    if (stripe_conf()->webhook_secret == NULL)
+        return vv_fail(req, 503, "no_webhook_secret",
+                       "This server has no webhook_secret: it cannot tell who sends this");
     if (stripe_signature_check(vv_header(req, "Stripe-Signature"), body, length,
                                stripe_conf()->webhook_secret,
                                (int64_t)time(NULL)) != STRIPE_SIGNATURE_GOOD)
