@@ -15,10 +15,14 @@ static const struct access_state {
     bool ended;
     enum access_rule rule;
 } access_states[] = {
-    {"active", false, ACCESS_PERIOD},   {"trialing", false, ACCESS_PERIOD},
-    {"past_due", false, ACCESS_PAST_DUE}, {"unpaid", false, ACCESS_NONE},
-    {"paused", false, ACCESS_NONE},     {"incomplete", false, ACCESS_NONE},
-    {"incomplete_expired", true, ACCESS_NONE}, {"canceled", true, ACCESS_NONE},
+    {"active", false, ACCESS_PERIOD},
+    {"trialing", false, ACCESS_PERIOD},
+    {"past_due", false, ACCESS_PAST_DUE},
+    {"unpaid", false, ACCESS_NONE},
+    {"paused", false, ACCESS_NONE},
+    {"incomplete", false, ACCESS_NONE},
+    {"incomplete_expired", true, ACCESS_NONE},
+    {"canceled", true, ACCESS_NONE},
 };
 #define ACCESS_STATES (sizeof access_states / sizeof access_states[0])
 
@@ -139,11 +143,11 @@ static const char *access_plan_sql(struct vv_request *req, const struct stripe_p
 
     for (size_t i = 0; plan->former_price_ids != NULL && plan->former_price_ids[i] != NULL; i++)
         prices = vv_printf(req, "%s, %s", prices, access_literal(req, plan->former_price_ids[i]));
-    return vv_printf(req,
-                     "s.stripe_price_id in (%s)"
-                     " or s.stripe_price_id is null and lower(s.plan_name) in (lower(%s), lower(%s))",
-                     prices, access_literal(req, plan->plan.name),
-                     access_literal(req, plan->plan.id));
+    return vv_printf(
+        req,
+        "s.stripe_price_id in (%s)"
+        " or s.stripe_price_id is null and lower(s.plan_name) in (lower(%s), lower(%s))",
+        prices, access_literal(req, plan->plan.name), access_literal(req, plan->plan.id));
 }
 
 static const char *access_limit_sql(struct vv_request *req)

@@ -1,18 +1,19 @@
-/* Writes what Stripe says of a customer's subscriptions, if nobody has written since it was asked. */
+/* Writes what Stripe says of a customer's subscriptions, if nobody has written since it was asked.
+ */
 #include "inbound.h"
 
 /* Rows as they will be, $1 the user and $2 their JSON. */
-#define APPLY_NEW                                                                                \
-    "(select coalesce(t.id, 9223372036854775807) as id, $1::bigint as user_id, t.version,"       \
+#define APPLY_NEW                                                                                 \
+    "(select coalesce(t.id, 9223372036854775807) as id, $1::bigint as user_id, t.version,"        \
     "  t.stripe_subscription_id, t.stripe_customer_id, t.stripe_price_id, t.plan_name, t.status," \
-    "  t.revoked, t.current_period_start, t.current_period_end, t.anchor, t.cancel_at,"          \
-    "  t.ended_at, t.trial_start, t.trial_end, t.created_at, now() as updated_at,"               \
-    "  t.cancel_at_period_end, t.changed"                                                        \
-    "  from jsonb_to_recordset($2::jsonb) as t (id bigint, version bigint,"                      \
-    "  stripe_subscription_id text, stripe_customer_id text, stripe_price_id text,"              \
-    "  plan_name text, status text, revoked text, current_period_start timestamptz,"             \
-    "  current_period_end timestamptz, anchor timestamptz, cancel_at timestamptz,"               \
-    "  ended_at timestamptz, trial_start timestamptz, trial_end timestamptz,"                    \
+    "  t.revoked, t.current_period_start, t.current_period_end, t.anchor, t.cancel_at,"           \
+    "  t.ended_at, t.trial_start, t.trial_end, t.created_at, now() as updated_at,"                \
+    "  t.cancel_at_period_end, t.changed"                                                         \
+    "  from jsonb_to_recordset($2::jsonb) as t (id bigint, version bigint,"                       \
+    "  stripe_subscription_id text, stripe_customer_id text, stripe_price_id text,"               \
+    "  plan_name text, status text, revoked text, current_period_start timestamptz,"              \
+    "  current_period_end timestamptz, anchor timestamptz, cancel_at timestamptz,"                \
+    "  ended_at timestamptz, trial_start timestamptz, trial_end timestamptz,"                     \
     "  created_at timestamptz, cancel_at_period_end boolean, changed boolean))"
 
 /*
@@ -20,26 +21,26 @@
  * there it is 0, as in rows of the earlier server. It goes up even if nothing else changes: who
  * asked Stripe before us and writes after us must see that somebody knows better.
  */
-#define APPLY_WRITE                                                                             \
-    "insert into subscriptions as s (user_id, version, stripe_subscription_id,"                 \
-    "  stripe_customer_id, stripe_price_id, plan_name, status, revoked, current_period_start,"  \
-    "  current_period_end, anchor, cancel_at, ended_at, trial_start, trial_end,"                \
-    "  cancel_at_period_end, created_at, updated_at)"                                           \
-    " select user_id, version + 1, stripe_subscription_id, stripe_customer_id,"                 \
-    "  stripe_price_id, plan_name, status, revoked, current_period_start, current_period_end,"  \
-    "  anchor, cancel_at, ended_at, trial_start, trial_end, cancel_at_period_end,"              \
-    "  created_at, case when changed then now() else created_at end"                            \
-    " from " APPLY_NEW " n order by stripe_subscription_id"                                     \
-    " on conflict (stripe_subscription_id) do update set user_id = excluded.user_id,"           \
-    "  version = excluded.version, stripe_customer_id = excluded.stripe_customer_id,"           \
-    "  stripe_price_id = excluded.stripe_price_id, plan_name = excluded.plan_name,"             \
-    "  status = excluded.status, revoked = excluded.revoked,"                                   \
-    "  current_period_start = excluded.current_period_start,"                                   \
-    "  current_period_end = excluded.current_period_end, anchor = excluded.anchor,"             \
-    "  cancel_at = excluded.cancel_at, ended_at = excluded.ended_at,"                           \
-    "  trial_start = excluded.trial_start, trial_end = excluded.trial_end,"                     \
-    "  cancel_at_period_end = excluded.cancel_at_period_end,"                                   \
-    "  updated_at = greatest(s.updated_at, excluded.updated_at)"                                \
+#define APPLY_WRITE                                                                            \
+    "insert into subscriptions as s (user_id, version, stripe_subscription_id,"                \
+    "  stripe_customer_id, stripe_price_id, plan_name, status, revoked, current_period_start," \
+    "  current_period_end, anchor, cancel_at, ended_at, trial_start, trial_end,"               \
+    "  cancel_at_period_end, created_at, updated_at)"                                          \
+    " select user_id, version + 1, stripe_subscription_id, stripe_customer_id,"                \
+    "  stripe_price_id, plan_name, status, revoked, current_period_start, current_period_end," \
+    "  anchor, cancel_at, ended_at, trial_start, trial_end, cancel_at_period_end,"             \
+    "  created_at, case when changed then now() else created_at end"                           \
+    " from " APPLY_NEW " n order by stripe_subscription_id"                                    \
+    " on conflict (stripe_subscription_id) do update set user_id = excluded.user_id,"          \
+    "  version = excluded.version, stripe_customer_id = excluded.stripe_customer_id,"          \
+    "  stripe_price_id = excluded.stripe_price_id, plan_name = excluded.plan_name,"            \
+    "  status = excluded.status, revoked = excluded.revoked,"                                  \
+    "  current_period_start = excluded.current_period_start,"                                  \
+    "  current_period_end = excluded.current_period_end, anchor = excluded.anchor,"            \
+    "  cancel_at = excluded.cancel_at, ended_at = excluded.ended_at,"                          \
+    "  trial_start = excluded.trial_start, trial_end = excluded.trial_end,"                    \
+    "  cancel_at_period_end = excluded.cancel_at_period_end,"                                  \
+    "  updated_at = greatest(s.updated_at, excluded.updated_at)"                               \
     " where s.version = excluded.version - 1"
 
 static bool apply_same_text(const char *a, const char *b)

@@ -2,17 +2,17 @@
 #include "inbound.h"
 
 /* A sync that failed for good stands for all events of its customer that came before. */
-#define COMMANDS_COLUMNS                                                                         \
+#define COMMANDS_COLUMNS                                                                          \
     "e.id, e.type, coalesce(e.object_id, '') as object_id, coalesce(e.customer, '') as customer," \
-    " to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as created,"             \
-    " to_char(e.received_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as received,"           \
-    " coalesce(to_char(e.processed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '')"         \
-    "  as processed, coalesce(j.last_error, '') as error, coalesce(j.attempts, 0) as attempts,"  \
-    " case when e.processed_at is not null then 'done' when j.state = 'dead' then 'failed'"      \
+    " to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as created,"              \
+    " to_char(e.received_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as received,"            \
+    " coalesce(to_char(e.processed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '')"          \
+    "  as processed, coalesce(j.last_error, '') as error, coalesce(j.attempts, 0) as attempts,"   \
+    " case when e.processed_at is not null then 'done' when j.state = 'dead' then 'failed'"       \
     "  when j.attempts > 0 then 'retrying' else 'waiting' end as state"
-#define COMMANDS_FROM                                                                         \
-    " from stripe_events e left join lateral (select state, last_error, attempts from jobs"   \
-    "  where e.processed_at is null and mutex in ('stripe.sync:' || e.customer,"              \
+#define COMMANDS_FROM                                                                       \
+    " from stripe_events e left join lateral (select state, last_error, attempts from jobs" \
+    "  where e.processed_at is null and mutex in ('stripe.sync:' || e.customer,"            \
     "  'stripe.event:' || e.id) order by state = 'dead', id desc limit 1) j on true"
 
 static int commands_list(struct vv_request *req, int argc, const char *const *argv)
@@ -91,8 +91,9 @@ static int commands_replay(struct vv_request *req, int argc, const char *const *
     customer = vv_row_text(rows, 0, "customer");
     own = strncmp(vv_row_text(rows, 0, "type"), "charge.", 7) == 0;
     if (!own && customer[0] == '\0')
-        return vv_fail(req, 409, "nothing_to_do", "This event is about no customer: it was only "
-                                                  "recorded");
+        return vv_fail(req, 409, "nothing_to_do",
+                       "This event is about no customer: it was only "
+                       "recorded");
     name = own ? vv_printf(req, "stripe.event:%s", argv[0])
                : vv_printf(req, "stripe.sync:%s", customer);
     vv_put(payload, own ? "event" : "customer", VV_TEXT(own ? argv[0] : customer));

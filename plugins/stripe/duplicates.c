@@ -19,7 +19,8 @@ static int extra_refund(struct vv_request *req, const char *subscription, const 
     code = rc == VV_EFAIL ? vv_get_text(answer, "code") : NULL;
     if (rc < 0 && (code == NULL || strcmp(code, "charge_already_refunded") != 0))
         return rc;
-    vv_log(req, VV_LOG_WARNING, "subscription %s: its payment %s is refunded", subscription, intent);
+    vv_log(req, VV_LOG_WARNING, "subscription %s: its payment %s is refunded", subscription,
+           intent);
     return 0;
 }
 

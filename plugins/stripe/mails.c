@@ -10,8 +10,7 @@ static const char *mails_date(struct vv_request *req, int64_t microseconds)
     struct tm parts;
     char text[64];
 
-    if (gmtime_r(&seconds, &parts) == NULL ||
-        strftime(text, sizeof text, "%e %B %Y", &parts) == 0)
+    if (gmtime_r(&seconds, &parts) == NULL || strftime(text, sizeof text, "%e %B %Y", &parts) == 0)
         return "";
     return vv_strdup(req, text[0] == ' ' ? text + 1 : text);
 }
@@ -71,10 +70,9 @@ int stripe_mails_changed(struct vv_tx *tx, const struct stripe_sub *before,
     if (!lived && (mails_status(after, "active") || mails_status(after, "trialing")))
         return mails_send(tx, after, "stripe/started", after->subscription, after->period_end);
     if (mails_status(after, "past_due") && !mails_status(before, "past_due"))
-        return mails_send(
-            tx, after, "stripe/payment-failed",
-            vv_printf(req, "%s:%" PRId64, after->subscription, after->period_start),
-            after->period_start + stripe_conf()->past_due_grace * 1000);
+        return mails_send(tx, after, "stripe/payment-failed",
+                          vv_printf(req, "%s:%" PRId64, after->subscription, after->period_start),
+                          after->period_start + stripe_conf()->past_due_grace * 1000);
     if (lived && stripe_access_ended(after->status))
         return mails_send(tx, after, "stripe/ended", after->subscription, after->ended_at);
     if (lived && ends_at != 0 && stripe_access_live(after->status) &&

@@ -88,9 +88,8 @@ static int reconcile_subscription(struct vv_request *req, const struct vv_value 
     if (vv_rows_count(rows) > 0) {
         stripe_sub_read(rows, 0, &here);
         plan = stripe_plan_by_price(there.price);
-        difference = stripe_access_ended(here.status)
-                         ? NULL
-                         : reconcile_difference(req, &here, &there);
+        difference =
+            stripe_access_ended(here.status) ? NULL : reconcile_difference(req, &here, &there);
         if (difference == NULL && plan != NULL && stripe_sub_plan(&here) == NULL)
             difference = "has a price that a plan knows by now";
     } else {

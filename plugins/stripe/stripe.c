@@ -259,5 +259,4 @@ VV_PLUGIN(.name = "stripe", .version = "0.1.0", .summary = "Subscriptions, paid 
           .depends = "auth/1, mail/1?", .provides = "plans/1, subscriptions/1",
           .conf_size = sizeof(struct stripe_conf), .options = options, .sections = sections,
           .routes = routes, .hooks = hooks, .jobs = jobs, .schedules = schedules,
-          .commands = stripe_commands, .checks = stripe_checks,
-          .init = stripe_init)
+          .commands = stripe_commands, .checks = stripe_checks, .init = stripe_init)

@@ -165,14 +165,15 @@ struct stripe_sub {
     " s.current_period_end, s.anchor, s.cancel_at, s.ended_at, s.trial_start, s.trial_end," \
     " s.created_at, s.updated_at, s.cancel_at_period_end"
 
-/* Of several rows of one user the one that counts comes first, as stripe_access_better() has it: of
- * two that live the older, since the newer is one too many; of others the later. created_at is
- * Stripe's. */
-#define STRIPE_SUB_ORDER                                                               \
-    " order by case when s.status in ('active', 'trialing', 'past_due') then 0"        \
-    " when s.status in ('canceled', 'incomplete_expired') then 2 else 1 end,"          \
-    " extract(epoch from s.created_at) * case when s.status in ('active', 'trialing'," \
-    " 'past_due') then 1 else -1 end, s.stripe_subscription_id collate \"C\""
+/* Of several rows of one user the one that counts comes first: what gives access, of two such the
+ * older, since the newer is one too many; then what has not ended; of these and of ended ones the
+ * later. created_at is Stripe's. */
+#define STRIPE_SUB_GIVES "s.revoked is null and s.status in ('active', 'trialing', 'past_due')"
+#define STRIPE_SUB_ORDER                                                          \
+    " order by case when " STRIPE_SUB_GIVES                                       \
+    " then 0 when s.status in ('canceled', 'incomplete_expired') then 2"          \
+    " else 1 end, extract(epoch from s.created_at) * case when " STRIPE_SUB_GIVES \
+    " then 1 else -1 end, s.stripe_subscription_id collate \"C\""
 
 void stripe_sub_read(const struct vv_rows *rows, size_t row, struct stripe_sub *ret_sub);
 

@@ -20,21 +20,21 @@ static const struct webhook_kind {
  * Events, and jobs for those that are new and about something we follow. A job has the name of its
  * customer, so that fifty events become one or two syncs; one without a customer has the event's.
  */
-#define WEBHOOK_SQL                                                                               \
-    "with said as (select * from unnest($1::text[], $2::text[], $3::text[], $4::text[],"          \
-    "  $5::timestamptz[], $6::text[])"                                                            \
-    "  with ordinality as t (id, type, object_id, customer, created_at, job, n)),"                \
-    " stored as (insert into stripe_events (id, type, object_id, customer, created_at,"           \
-    "  processed_at) select distinct on (id) id, type, object_id, customer, created_at,"          \
-    "  case when job is null then now() end from said order by id"                                \
-    "  on conflict (id) do nothing returning id),"                                                \
-    " wanted as (select s.job, s.id, s.customer, case when s.job = 'stripe.sync'"                 \
-    "  then 'stripe.sync:' || s.customer else 'stripe.event:' || s.id end as name"                \
-    "  from said s join stored using (id) where s.job is not null),"                              \
-    " jobs as (select vv_enqueue_jobs(array_agg(job), array_agg(case when job = 'stripe.sync'"    \
-    "  then jsonb_build_object('customer', customer) else jsonb_build_object('event', id) end),"  \
-    "  array_agg(name), array_agg(name)) as count from wanted having count(*) > 0)"               \
-    " select s.n, exists (select 1 from stored where stored.id = s.id) as fresh,"                 \
+#define WEBHOOK_SQL                                                                              \
+    "with said as (select * from unnest($1::text[], $2::text[], $3::text[], $4::text[],"         \
+    "  $5::timestamptz[], $6::text[])"                                                           \
+    "  with ordinality as t (id, type, object_id, customer, created_at, job, n)),"               \
+    " stored as (insert into stripe_events (id, type, object_id, customer, created_at,"          \
+    "  processed_at) select distinct on (id) id, type, object_id, customer, created_at,"         \
+    "  case when job is null then now() end from said order by id"                               \
+    "  on conflict (id) do nothing returning id),"                                               \
+    " wanted as (select s.job, s.id, s.customer, case when s.job = 'stripe.sync'"                \
+    "  then 'stripe.sync:' || s.customer else 'stripe.event:' || s.id end as name"               \
+    "  from said s join stored using (id) where s.job is not null),"                             \
+    " jobs as (select vv_enqueue_jobs(array_agg(job), array_agg(case when job = 'stripe.sync'"   \
+    "  then jsonb_build_object('customer', customer) else jsonb_build_object('event', id) end)," \
+    "  array_agg(name), array_agg(name)) as count from wanted having count(*) > 0)"              \
+    " select s.n, exists (select 1 from stored where stored.id = s.id) as fresh,"                \
     "  (select count from jobs) as enqueued from said s"
 
 static const struct vv_batch webhook_batch =

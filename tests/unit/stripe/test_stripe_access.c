@@ -157,17 +157,17 @@ static void envelope(void **state)
     (void)state;
     assert_int_equal(
         stripe_object_event(
-            parse("{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"customer.deleted\","
-                  "\"created\":5,\"data\":{\"object\":{\"id\":\"cus_1\",\"object\":\"customer\"}}}"),
+            parse(
+                "{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"customer.deleted\","
+                "\"created\":5,\"data\":{\"object\":{\"id\":\"cus_1\",\"object\":\"customer\"}}}"),
             &event),
         0);
     assert_string_equal(event.customer, "cus_1");
     assert_int_equal(event.created, 5 * SECOND);
     assert_int_equal(
-        stripe_object_event(
-            parse("{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"new.thing\","
-                  "\"created\":5,\"data\":{\"object\":{\"object\":\"thing\"}}}"),
-            &event),
+        stripe_object_event(parse("{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"new.thing\","
+                                  "\"created\":5,\"data\":{\"object\":{\"object\":\"thing\"}}}"),
+                            &event),
         0);
     assert_null(event.customer);
     assert_null(event.object_id);

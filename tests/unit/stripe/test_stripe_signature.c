@@ -42,7 +42,8 @@ static void signature_of_any_secret(void **state)
 {
     (void)state;
     for (size_t i = 0; secrets[i] != NULL; i++) {
-        snprintf(header, sizeof header, "t=%lld,v1=%s", (long long)NOW, sign(secrets[i], NOW, BODY));
+        snprintf(header, sizeof header, "t=%lld,v1=%s", (long long)NOW,
+                 sign(secrets[i], NOW, BODY));
         assert_int_equal(check_at(NOW), STRIPE_SIGNATURE_GOOD);
     }
     snprintf(header, sizeof header, "t=%lld,v1=%s", (long long)NOW, sign("whsec_other", NOW, BODY));
@@ -92,9 +93,8 @@ static void every_changed_byte(void **state)
     }
     for (size_t i = 0; i + 1 < sizeof body; i++) {
         body[i] ^= 1;
-        assert_int_equal(
-            stripe_signature_check(header, body, sizeof body - 1, secrets, NOW),
-            STRIPE_SIGNATURE_DIFFERENT);
+        assert_int_equal(stripe_signature_check(header, body, sizeof body - 1, secrets, NOW),
+                         STRIPE_SIGNATURE_DIFFERENT);
         body[i] ^= 1;
     }
     assert_int_equal(stripe_signature_check(header, body, sizeof body - 2, secrets, NOW),
@@ -104,7 +104,16 @@ static void every_changed_byte(void **state)
 static void broken_headers(void **state)
 {
     static const char *const broken[] = {
-        "", ",", "t", "t=", "v1=", "t=1", "t=x,v1=y", "t=1,v1=00", "t==,v1==", "=,=,=",
+        "",
+        ",",
+        "t",
+        "t=",
+        "v1=",
+        "t=1",
+        "t=x,v1=y",
+        "t=1,v1=00",
+        "t==,v1==",
+        "=,=,=",
         "t=99999999999999999999999999,v1=00",
     };
     const char *good = sign("whsec_new", NOW, BODY);
