@@ -134,23 +134,47 @@ static int apply_mark(struct vv_tx *tx, const struct vv_rows *events)
                       VV_JSON(vv_json_text(ids)));
 }
 
+/* Whether another one lives that is older, as STRIPE_SUB_ORDER has it. */
+static bool apply_is_extra(const struct stripe_changes *changes, const struct stripe_sub *sub)
+{
+    const struct stripe_change *change;
+
+    if (!stripe_access_live(sub->status))
+        return false;
+    for (change = changes->first; change != NULL; change = change->next) {
+        const struct stripe_sub *other = &change->after;
+
+        if (stripe_access_live(other->status) && stripe_object_older(other, sub))
+            return true;
+    }
+    return false;
+}
+
 /* Of two that live one is too many; a job looks into it, because Stripe has to be called. */
 static int apply_extra(struct vv_tx *tx, const struct stripe_changes *changes)
 {
+    struct vv_json *payload = vv_object(vv_tx_request(tx));
     struct vv_enqueue job;
-    struct vv_json *payload;
-    int live = 0;
 
-    for (const struct stripe_change *change = changes->first; change != NULL; change = change->next)
-        live += stripe_access_live(change->after.status);
-    if (live < 2)
-        return 0;
-    payload = vv_object(vv_tx_request(tx));
     vv_put(payload, "customer", VV_TEXT(changes->customer));
     job = VV_ENQUEUE("stripe.extra", vv_json_text(payload));
     job.unique = vv_printf(vv_tx_request(tx), "stripe.extra:%s", changes->customer);
     job.mutex = job.unique;
     return vv_enqueue(tx, &job);
+}
+
+/* The user is not told that a second one has begun. */
+static int apply_follow(struct vv_tx *tx, const struct stripe_changes *changes)
+{
+    bool extra = false;
+
+    for (struct stripe_change *change = changes->first; change != NULL; change = change->next) {
+        if (apply_is_extra(changes, &change->after))
+            extra = true;
+        else
+            VV_TRY(stripe_mails_changed(tx, change->before, &change->after));
+    }
+    return extra ? apply_extra(tx, changes) : 0;
 }
 
 int stripe_apply(struct vv_request *req, const struct stripe_changes *changes)
@@ -174,9 +198,7 @@ int stripe_apply(struct vv_request *req, const struct stripe_changes *changes)
                            VV_JSON(vv_json_text(json))));
     if (count > 0 && vv_rows_affected(rows) < count)
         return vv_rollback(tx);
-    for (change = changes->first; change != NULL; change = change->next)
-        VV_TRY(stripe_mails_changed(tx, change->before, &change->after));
-    VV_TRY(apply_extra(tx, changes));
+    VV_TRY(apply_follow(tx, changes));
     VV_TRY(apply_mark(tx, changes->events));
     VV_TRY(vv_commit(tx));
     return 1;

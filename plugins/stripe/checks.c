@@ -20,7 +20,7 @@ static int checks_keys(struct vv_request *req)
 
     stripe_form_int(query, "limit", 1);
     rc = stripe_get(req, "/v1/prices", query, &answer);
-    if (rc == VV_EFAIL)
+    if (rc == VV_EFAIL && answer != NULL)
         return vv_fail(req, 503, "stripe_refuses", "[stripe] secret_key: %s", checks_said(answer));
     if (rc < 0)
         return rc;
@@ -103,7 +103,7 @@ static int checks_price(struct vv_request *req, const struct stripe_plan *plan)
     int64_t amount;
     int rc = stripe_get(req, vv_printf(req, "/v1/prices/%s", plan->price_id), NULL, &price);
 
-    if (rc == VV_ENOTFOUND)
+    if (rc < 0 && stripe_is_missing(price, NULL))
         return vv_fail(req, 503, "no_price", "[plan:%s] price_id: Stripe has no price %s",
                        plan->plan.id, plan->price_id);
     if (rc < 0)

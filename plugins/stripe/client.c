@@ -194,12 +194,15 @@ static int client_page(struct vv_request *req, const char *path, const struct st
     struct vv_http_call call;
     const struct vv_value *page;
     size_t count;
+    int rc;
 
     path =
         vv_printf(req, "%s?%s%slimit=%d%s%s", path, text, text[0] == '\0' ? "" : "&", CLIENT_PAGE,
                   *last == NULL ? "" : "&starting_after=", *last == NULL ? "" : *last);
     call = client_call(req, "GET", path, NULL, NULL);
-    VV_TRY(client_run(req, &call, &page));
+    rc = client_run(req, &call, &page);
+    if (rc < 0)
+        return stripe_is_missing(page, NULL) ? VV_ENOTFOUND : rc;
     *ret_data = vv_get(page, "data");
     count = vv_count(*ret_data);
     *last = NULL;
@@ -225,6 +228,39 @@ int stripe_each(struct vv_request *req, const char *path, const struct stripe_fo
             return 0;
     }
     return client_bad(req);
+}
+
+struct client_walk {
+    const char *path;
+    const struct stripe_form *query;
+    int (*function)(struct vv_request *req, const struct vv_value *object, void *arg);
+    void *arg;
+    char last[256];
+};
+
+static int client_walk_page(struct vv_request *step, void *arg)
+{
+    struct client_walk *walk = arg;
+    const char *last = walk->last[0] == '\0' ? NULL : walk->last;
+    const struct vv_value *data;
+
+    VV_TRY(client_page(step, walk->path, walk->query, &last, &data));
+    for (size_t i = 0; i < vv_count(data); i++)
+        VV_TRY(walk->function(step, vv_at(data, i), walk->arg));
+    snprintf(walk->last, sizeof walk->last, "%s", last == NULL ? "" : last);
+    return 0;
+}
+
+int stripe_walk(struct vv_request *req, const char *path, const struct stripe_form *query,
+                int (*function)(struct vv_request *req, const struct vv_value *object, void *arg),
+                void *arg)
+{
+    struct client_walk walk = {.path = path, .query = query, .function = function, .arg = arg};
+
+    do
+        VV_TRY(vv_step(req, client_walk_page, &walk));
+    while (walk.last[0] != '\0');
+    return 0;
 }
 
 /* ---- small things -----------------------------------------------------------------------------

@@ -3,6 +3,15 @@
 
 #define DISPUTES_TRIES 8
 
+/* VV_ENOTFOUND: Stripe has it no more, and there is nothing to do about it. */
+static int disputes_get(struct vv_request *req, const char *path, const struct stripe_form *query,
+                        const struct vv_value **ret_object)
+{
+    int rc = stripe_get(req, path, query, ret_object);
+
+    return rc < 0 && stripe_is_missing(*ret_object, NULL) ? VV_ENOTFOUND : rc;
+}
+
 /* ---- from a charge to its subscription --------------------------------------------------------
  */
 
@@ -19,11 +28,11 @@ static int disputes_subscription(struct vv_request *req, const struct vv_value *
         return 0;
     stripe_form_text(form, "payment[type]", "payment_intent");
     stripe_form_text(form, "payment[payment_intent]", intent);
-    VV_TRY(stripe_get(req, "/v1/invoice_payments", form, &list));
+    VV_TRY(disputes_get(req, "/v1/invoice_payments", form, &list));
     invoice = stripe_id_of(vv_at(vv_get(list, "data"), 0), "invoice");
     if (invoice == NULL)
         return 0;
-    VV_TRY(stripe_get(req, vv_printf(req, "/v1/invoices/%s", invoice), NULL, &object));
+    VV_TRY(disputes_get(req, vv_printf(req, "/v1/invoices/%s", invoice), NULL, &object));
     *ret_subscription =
         stripe_id_of(vv_get(vv_get(object, "parent"), "subscription_details"), "subscription");
     return 0;
@@ -37,7 +46,7 @@ static int disputes_ours(struct vv_request *req, const char *charge, bool *ret_o
 
     *ret_ours = false;
     stripe_form_text(form, "charge", charge);
-    VV_TRY(stripe_get(req, "/v1/refunds", form, &list));
+    VV_TRY(disputes_get(req, "/v1/refunds", form, &list));
     data = vv_get(list, "data");
     for (size_t i = 0; i < vv_count(data); i++)
         *ret_ours = *ret_ours || vv_has(vv_get(vv_at(data, i), "metadata"), "vvserver");
@@ -89,7 +98,7 @@ static int disputes_revoke(struct vv_request *req, const char *subscription, con
 
 static int disputes_charge(struct vv_request *req, const char *id, const struct vv_value **ret)
 {
-    return stripe_get(req, vv_printf(req, "/v1/charges/%s", id), NULL, ret);
+    return disputes_get(req, vv_printf(req, "/v1/charges/%s", id), NULL, ret);
 }
 
 static int disputes_refunded(struct vv_request *req, const char *id, const char **ret_customer)
@@ -116,7 +125,7 @@ static int disputes_disputed(struct vv_request *req, const char *id, const char 
     const struct vv_value *dispute, *charge;
     const char *status, *paid, *subscription;
 
-    VV_TRY(stripe_get(req, vv_printf(req, "/v1/disputes/%s", id), NULL, &dispute));
+    VV_TRY(disputes_get(req, vv_printf(req, "/v1/disputes/%s", id), NULL, &dispute));
     status = vv_get_text(dispute, "status");
     paid = stripe_id_of(dispute, "charge");
     vv_log(req, VV_LOG_WARNING, "dispute %s of charge %s: %s", id, paid == NULL ? "?" : paid,

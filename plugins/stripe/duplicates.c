@@ -47,12 +47,13 @@ static int extra_refund_all(struct vv_request *req, const char *subscription)
 int stripe_extra_end(struct vv_request *req, const char *subscription, bool refund)
 {
     const struct vv_value *answer;
-    int rc = refund ? extra_refund_all(req, subscription) : 0;
+    int rc;
 
-    if (rc == 0)
-        rc = stripe_delete(req, vv_printf(req, "/v1/subscriptions/%s", subscription), NULL,
-                           vv_printf(req, "vv-end-%s", subscription), &answer);
-    if (rc < 0 && rc != VV_ENOTFOUND)
+    if (refund)
+        VV_TRY(extra_refund_all(req, subscription));
+    rc = stripe_delete(req, vv_printf(req, "/v1/subscriptions/%s", subscription), NULL,
+                       vv_printf(req, "vv-end-%s", subscription), &answer);
+    if (rc < 0 && !stripe_is_missing(answer, NULL))
         return rc;
     vv_log(req, VV_LOG_WARNING, "subscription %s is ended at Stripe", subscription);
     return 0;
@@ -77,13 +78,6 @@ static int extra_take(struct vv_request *req, const struct vv_value *object, voi
     if (extra->count < extra->room)
         extra->list[extra->count++] = sub;
     return 0;
-}
-
-/* Of two made within one second either may stay, as long as it is always the same. */
-static bool extra_older(const struct stripe_sub *a, const struct stripe_sub *b)
-{
-    return a->created_at != b->created_at ? a->created_at < b->created_at
-                                          : strcmp(a->subscription, b->subscription) < 0;
 }
 
 static int extra_settle(struct vv_request *req, const char *customer, const struct stripe_sub *sub,
@@ -122,10 +116,13 @@ int stripe_extra_job(struct vv_request *req, const struct vv_job_run *run)
     if (extra.count < 2)
         return 0;
     for (size_t i = 1; i < extra.count; i++)
-        if (extra_older(&extra.list[i], &extra.list[stays]))
+        if (stripe_object_older(&extra.list[i], &extra.list[stays]))
             stays = i;
     for (size_t i = 0; i < extra.count; i++)
         if (i != stays)
             VV_TRY(extra_settle(req, customer, &extra.list[i], &extra.list[stays]));
-    return stripe_sync_customer(req, customer);
+    /* A sync would find two again, and ask us again. */
+    return stripe_conf()->duplicates == STRIPE_DUPLICATES_REPORT
+               ? 0
+               : stripe_sync_customer(req, customer);
 }

@@ -23,6 +23,9 @@ VV_MUST_CHECK int stripe_object_event(const struct vv_value *value, struct strip
 VV_MUST_CHECK int stripe_object_subscription(const struct vv_value *value,
                                              struct stripe_sub *ret_sub);
 
+/* Of two made within one second either may be the older, as long as it is always the same. */
+bool stripe_object_older(const struct stripe_sub *a, const struct stripe_sub *b);
+
 /* ---- access.c ---------------------------------------------------------------------------------
  */
 

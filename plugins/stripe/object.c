@@ -78,3 +78,9 @@ int stripe_object_subscription(const struct vv_value *value, struct stripe_sub *
     *ret_sub = sub;
     return 0;
 }
+
+bool stripe_object_older(const struct stripe_sub *a, const struct stripe_sub *b)
+{
+    return a->created_at != b->created_at ? a->created_at < b->created_at
+                                          : strcmp(a->subscription, b->subscription) < 0;
+}

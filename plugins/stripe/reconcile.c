@@ -31,7 +31,7 @@ int stripe_reconcile_events(struct vv_request *req)
     int mended = 0;
 
     stripe_form_int(query, "created[gte]", (int64_t)time(NULL) - RECONCILE_WINDOW);
-    VV_TRY(stripe_each(req, "/v1/events", query, reconcile_event, &mended));
+    VV_TRY(stripe_walk(req, "/v1/events", query, reconcile_event, &mended));
     if (mended > 0)
         vv_log(req, VV_LOG_WARNING, "reconciliation: took in %d events that had not come", mended);
     return 0;
@@ -124,7 +124,7 @@ int stripe_reconcile_all(struct vv_request *req)
     int mended = 0;
 
     stripe_form_text(query, "status", "all");
-    VV_TRY(stripe_each(req, "/v1/subscriptions", query, reconcile_subscription, &mended));
+    VV_TRY(stripe_walk(req, "/v1/subscriptions", query, reconcile_subscription, &mended));
     VV_TRY(reconcile_overdue(req));
     if (mended > 0)
         vv_log(req, VV_LOG_WARNING, "reconciliation: %d subscriptions differed", mended);

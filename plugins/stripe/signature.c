@@ -9,8 +9,9 @@
 #include <string.h>
 
 #define SIGNATURE_BYTES 32
-#define SIGNATURE_MAX   16 /* v1 elements looked at; Stripe sends one for each secret that is valid \
-                            */
+#define SIGNATURE_MAX                                                           \
+    16 /* v1 elements looked at; Stripe sends one for each secret that is valid \
+        */
 #define SIGNATURE_DIGITS 12
 
 struct signature {

@@ -89,9 +89,16 @@ bool stripe_is_unsold(const struct vv_value *error);
 bool stripe_is_spent(const struct vv_value *error);
 
 /* Calls function() with each object of a list, over all its pages, 100 at a time. A function's
- * error ends it. */
+ * error ends it. VV_ENOTFOUND: what the query names is not at Stripe. */
 VV_MUST_CHECK int
 stripe_each(struct vv_request *req, const char *path, const struct stripe_form *query,
+            int (*function)(struct vv_request *req, const struct vv_value *object, void *arg),
+            void *arg);
+
+/* The same for lists of any length: an object lives, and its function's `req`, as long as its page.
+ */
+VV_MUST_CHECK int
+stripe_walk(struct vv_request *req, const char *path, const struct stripe_form *query,
             int (*function)(struct vv_request *req, const struct vv_value *object, void *arg),
             void *arg);
 

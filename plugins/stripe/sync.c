@@ -90,7 +90,7 @@ static int sync_customer(struct vv_request *req, struct sync *sync)
     const struct vv_value *customer;
     int rc = stripe_get(req, vv_printf(req, "/v1/customers/%s", sync->customer), NULL, &customer);
 
-    if (rc == VV_ENOTFOUND)
+    if (rc < 0 && stripe_is_missing(customer, NULL))
         return vv_fail(req, 502, "unknown_customer",
                        "Stripe does not know customer %s: is secret_key of the account that it was "
                        "made in?",

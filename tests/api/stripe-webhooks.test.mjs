@@ -2,6 +2,11 @@
 import { assert, startPostgres, startServer, test, until, vvctl } from '../lib/harness.mjs';
 import { auth, expectRow, newCustomer, rows, runSchedule, settled, startShop } from '../lib/subscribers.mjs';
 
+// An event that the stand-in does not list, so that reconciliation does not find it before we deliver it.
+const unlisted = (s, fields) => ({
+    ...s.stripe.store.event('product.updated', s.stripe.call('POST /v1/products', { name: 'Tea' })), id: 'evt_unlisted', ...fields,
+});
+const stored = async (s, id = 'evt_unlisted') => (await events(s)).filter((e) => e.id === id).length;
 const events = (s) => s.db.query('select * from stripe_events order by received_at, id');
 
 test('an event is stored without its payload, answered, and the subscription is here', async (t) => {
@@ -27,13 +32,10 @@ test('an event is stored without its payload, answered, and the subscription is 
 
 test('events signed by the official SDK are taken, every change of one byte is refused', async (t) => {
     const s = await startShop(t);
-    const event = s.stripe.store.event('product.updated', s.stripe.call('POST /v1/products', { name: 'Tea' }));
     s.stripe.webhooks.hold();
-    await settled(s);
-    const { body, headers } = s.stripe.webhooks.signed(event);
-    const before = (await events(s)).length;
+    const { body, headers } = s.stripe.webhooks.signed(unlisted(s));
     const post = (bytes, signature) => s.request('POST', '/webhooks/stripe',
-        { body: bytes, headers: { 'content-type': 'application/json', 'stripe-signature': signature }, rawBody: true });
+        { body: bytes, headers: { 'content-type': 'application/json', 'stripe-signature': signature } });
     const signature = headers['Stripe-Signature'];
     const flip = (text, i) => {
         const bytes = Buffer.from(text);
@@ -49,16 +51,16 @@ test('events signed by the official SDK are taken, every change of one byte is r
         const answer = await post(body, flip(signature, i).toString('latin1'));
         assert.equal(answer.status, 400, `byte ${i} of the header: ${answer.text}`);
     }
-    assert.equal((await events(s)).length, before, 'nothing was stored');
+    assert.equal(await stored(s), 0, 'nothing was stored');
     assert.equal((await post(body, signature)).status, 200);
-    assert.equal((await events(s)).length, before + 1);
+    assert.equal(await stored(s), 1);
 });
 
 test('secrets in rotation, several signatures, old and future times', async (t) => {
     const s = await startShop(t, { config: { stripe: { webhook_secret: 'whsec_next, whsec_now' } } });
     const hooks = s.stripe.webhooks;
     hooks.hold();
-    const event = s.stripe.store.event('product.updated', s.stripe.call('POST /v1/products', { name: 'Tea' }));
+    const event = unlisted(s);
     const now = Math.floor(Date.now() / 1000);
     const expect = async (status, how, detail) => {
         const answer = await hooks.deliver(event, { secret: 'whsec_now', ...how });
@@ -70,14 +72,14 @@ test('secrets in rotation, several signatures, old and future times', async (t) 
     await expect(400, { signature: 'bad' }, 'Invalid signature');
     await expect(400, { signature: 'missing' }, 'Invalid signature');
     await expect(400, { signature: 'v0' }, 'Invalid signature');
-    assert.deepEqual(await events(s), []);
+    assert.equal(await stored(s), 0);
     await expect(200, {});
     await expect(200, { secret: 'whsec_next' });
     await expect(200, { timestamp: now - 290 });
     await expect(200, { timestamp: now + 290 });
     await expect(200, { signature: 'several' });
     await expect(200, { secret: ['whsec_gone', 'whsec_now'] });
-    assert.equal((await events(s)).length, 1, 'duplicates are taken and stored once');
+    assert.equal(await stored(s), 1, 'duplicates are taken and stored once');
 });
 
 test('what is signed but no event is refused, an unknown type is stored', async (t) => {
@@ -93,9 +95,9 @@ test('what is signed but no event is refused, an unknown type is stored', async 
     }
     assert.deepEqual(await events(s), []);
     assert.equal((await hooks.deliver(event)).status, 200);
-    const [stored] = await events(s);
-    assert.equal(stored.type, 'teapot.boiled');
-    assert.ok(stored.processed_at, 'there is nothing to do about it');
+    const [only] = await events(s);
+    assert.equal(only.type, 'teapot.boiled');
+    assert.ok(only.processed_at, 'there is nothing to do about it');
     assert.deepEqual(await s.db.query("select * from jobs where kind in ('stripe.sync', 'stripe.event')"), []);
 });
 
@@ -119,9 +121,9 @@ test('webhook_fail_then_retry', async (t) => {
     await until(async () => (await s.get('/health/ready')).status === 200, { what: 'the database is back' });
     for (const event of held) await s.stripe.webhooks.deliver(event);
     await expectRow(s, person, { status: 'active', plan_name: 'Basic' });
-    const stored = (await events(s)).map((e) => e.id);
+    const kept = (await events(s)).map((e) => e.id);
     for (const { event, status } of s.stripe.webhooks.deliveries.filter((d) => d.status === 200))
-        assert.ok(stored.includes(event.id), `${status} means stored`);
+        assert.ok(kept.includes(event.id), `${status} means stored`);
 });
 
 test('webhook_swap', async (t) => {
