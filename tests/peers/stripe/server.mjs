@@ -69,11 +69,11 @@ export class StripePeer extends World {
 
     /** Away, connections cut, its state kept; start() brings it back on the same port. */
     async stop() {
-        this.webhooks.stop();
         if (!this.server?.listening) return;
         const closed = new Promise((resolve) => this.server.close(resolve));
         for (const socket of this.sockets) socket.destroy();
         await closed;
+        await this.webhooks.stop();
         this.#save();
     }
 

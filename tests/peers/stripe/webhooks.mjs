@@ -144,6 +144,10 @@ export class Webhooks {
         const pause = this.retry[Math.min(delivery.attempt, this.retry.length - 1)];
         if (pause === undefined) return;
         const next = { ...delivery, attempt: delivery.attempt + 1 };
+        if (!this.running) {
+            this.queue.push(next);
+            return;
+        }
         this.pauses.set(next, setTimeout(() => {
             this.pauses.delete(next);
             this.queue.push(next);
@@ -151,14 +155,15 @@ export class Webhooks {
         }, pause));
     }
 
-    /** Nothing goes out until start(); what was to be tried again waits with the rest. */
-    stop() {
+    /** Nothing more goes out until start(); what was to be tried again waits with the rest. */
+    async stop() {
         this.running = false;
         for (const [delivery, timer] of this.pauses) {
             clearTimeout(timer);
             this.queue.push(delivery);
         }
         this.pauses.clear();
+        await until(() => !this.busy, { timeout: this.timeout + 1000, what: 'the webhook on its way has ended' });
     }
 
     start() {
