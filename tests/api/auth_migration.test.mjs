@@ -93,6 +93,14 @@ test('the other tables are as they were', async () => {
     assert.equal((await s.db.query('select 1 from usage_logs')).length, 1);
 });
 
+test('an account goes with what the other tables keep of it', async () => {
+    const someone = await login(s, { email: 'old.one@vv.test', password: 'U*U' });
+    const reply = await s.delete('/profile', { token: someone.token, body: { password: 'U*U' } });
+    assert.equal(reply.status, 200, reply.text);
+    for (const table of ['users', 'subscriptions', 'api_keys', 'usage_logs'])
+        assert.deepEqual(await s.db.query(`select 1 from ${table} where ${table === 'users' ? 'id' : 'user_id'} = 1`), []);
+});
+
 test('accounts that differ in letter case alone stop the migration, by name', async (t) => {
     const twins = await seeded(t, "insert into users (email, password_hash) values ('OLD.ONE@vv.test', 'x')");
     const server = await startServer(t, { plugins: ['auth', 'mail'], mail: s.mail, database: twins, start: false });
