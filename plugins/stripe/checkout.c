@@ -12,7 +12,7 @@ struct checkout {
     const struct stripe_plan *plan;
     const char *customer;
     /* the row */
-    const char *key, *price, *session, *url;
+    const char *key, *price, *row_session, *session, *url;
     bool had_trial;
     const char *uid;
 };
@@ -43,18 +43,21 @@ static int checkout_row(struct checkout *c)
                     VV_INT(vv_caller_id(c->req)), VV_TEXT(c->plan->price_id)));
     c->key = vv_row_text(rows, 0, "key");
     c->price = vv_row_text(rows, 0, "price_id");
-    c->session = vv_row_text(rows, 0, "session_id");
+    c->row_session = c->session = vv_row_text(rows, 0, "session_id");
     c->url = vv_row_text(rows, 0, "url");
     c->uid = vv_row_text(rows, 0, "uid");
     c->had_trial = vv_row_bool(rows, 0, "had_trial");
     return 0;
 }
 
-/* Forgets the row as it was read; a newer one stays. */
+/* Forgets the row as it was read; a newer one stays, and one whose session was made meanwhile: that
+ * is open, and has to be ended first. */
 static int checkout_forget(struct checkout *c)
 {
-    VV_TRY(vv_exec(c->req, "delete from stripe_checkouts where user_id = $1 and key = $2",
-                   VV_INT(vv_caller_id(c->req)), VV_TEXT(c->key)));
+    VV_TRY(vv_exec(c->req,
+                   "delete from stripe_checkouts where user_id = $1 and key = $2"
+                   " and session_id is not distinct from $3",
+                   VV_INT(vv_caller_id(c->req)), VV_TEXT(c->key), VV_TEXT(c->row_session)));
     return CHECKOUT_AGAIN;
 }
 

@@ -1,6 +1,9 @@
 /* A subscription in its owner's hands: looking at it, changing, cancelling, and Stripe's portal. */
 #include "stripe.h"
 
+#define MANAGE_ROUNDS 3
+#define MANAGE_PAUSE  100 /* milliseconds, growing */
+
 /* ---- current ----------------------------------------------------------------------------------
  */
 
@@ -70,13 +73,30 @@ static int manage_load(struct vv_request *req, struct stripe_sub *ret_sub,
     return vv_fail(req, 409, "subscription_ended", "This subscription has ended");
 }
 
-/* After a write: the row is what Stripe says now, and so is the answer. */
+static int manage_enqueue(struct vv_request *req, const char *customer)
+{
+    struct vv_tx *tx;
+
+    VV_TRY(vv_begin(req, &tx));
+    VV_TRY(stripe_sync_enqueue(tx, customer));
+    return vv_commit(tx);
+}
+
+/* After a write: the row is what Stripe says now, and so is the answer. When others change so much
+ * that the row cannot be had in peace, or Stripe went away just now, a job brings it up to date. */
 static int manage_settle(struct vv_request *req, const struct stripe_sub *sub,
                          struct vv_json **ret_json)
 {
     struct stripe_sub now;
+    int rc, round;
 
-    VV_TRY(stripe_sync_customer(req, sub->customer));
+    for (round = 1; (rc = stripe_sync_customer(req, sub->customer)) < 0; round++) {
+        if (rc != VV_EFAIL || round == MANAGE_ROUNDS) {
+            VV_TRY(manage_enqueue(req, sub->customer));
+            return rc;
+        }
+        VV_TRY(vv_sleep(req, MANAGE_PAUSE * round));
+    }
     VV_TRY(stripe_sub_load(req, sub->user_id, &now));
     *ret_json = manage_json(req, &now);
     return 0;
