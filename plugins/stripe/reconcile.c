@@ -90,8 +90,9 @@ static int reconcile_subscription(struct vv_request *req, const struct vv_value 
         plan = stripe_plan_by_price(there.price);
         difference =
             stripe_access_ended(here.status) ? NULL : reconcile_difference(req, &here, &there);
-        if (difference == NULL && plan != NULL && stripe_sub_plan(&here) == NULL)
-            difference = "has a price that a plan knows by now";
+        if (difference == NULL && plan != NULL &&
+            strcmp(reconcile_text(here.plan_name), plan->plan.name) != 0)
+            difference = "is of a plan that has another name by now";
     } else {
         difference = stripe_access_live(there.status) ? "is not known here" : NULL;
     }

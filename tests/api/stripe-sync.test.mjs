@@ -136,12 +136,16 @@ test('a customer deleted at Stripe ends the subscription, and the next checkout 
     assert.equal(answer.status, 200, answer.text);
 });
 
-test('a subscription that Stripe lost ends here', async (t) => {
-    const { s, person, sub } = await subscribed(t);
-    s.stripe.store.objects.delete(sub.id);
-    const event = s.stripe.events.find((e) => e.type === 'customer.subscription.created');
-    await s.stripe.webhooks.deliver({ ...event, id: 'evt_again' });
+test('a subscription that Stripe does not have ends here', async (t) => {
+    const s = await startShop(t);
+    const person = await newCustomer(s);
+    await settled(s);
+    await s.db.query(`insert into subscriptions (user_id, stripe_subscription_id, stripe_customer_id, plan_name, status)
+        values ($1, 'sub_lost', $2, 'Pro', 'active')`, [person.id, person.customer]);
+    await s.stripe.webhooks.deliver({ id: 'evt_again', object: 'event', type: 'customer.subscription.updated', created: 1,
+        data: { object: { object: 'subscription', id: 'sub_lost', customer: person.customer } } });
     await expectRow(s, person, { status: 'canceled' });
+    await s.waitLog(/subscription sub_lost is not at Stripe any more/);
 });
 
 test('a key of another Stripe account ends nobody', async (t) => {
