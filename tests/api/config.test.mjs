@@ -147,12 +147,12 @@ test('what --dump-config prints is a configuration that means the same', async (
 });
 
 test('sections that nothing describes are warned about, not refused', async (t) => {
-    const vv = place(t, '[plan:pro]\nprice = 19.99\nname = Pro\n[helo]\ngreeting = Hi\n');
-    const { code, warnings } = await vv(['--check'], { VV_PLAN_PRO__PRICE: '3' });
+    const vv = place(t, '[tariff:pro]\nprice = 19.99\nname = Pro\n[helo]\ngreeting = Hi\n');
+    const { code, warnings } = await vv(['--check'], { VV_TARIFF_PRO__PRICE: '3' });
     assert.equal(code, 0);
-    assert.deepEqual(warnings, ['vvserver.ini:2: [plan:pro] is ignored: no plugin describes it',
+    assert.deepEqual(warnings, ['vvserver.ini:2: [tariff:pro] is ignored: no plugin describes it',
         'vvserver.ini:5: [helo] is ignored: no plugin describes it; did you mean [hello]?',
-        'environment VV_PLAN_PRO__PRICE: [plan_pro] is ignored: no plugin describes it']);
+        'environment VV_TARIFF_PRO__PRICE: [tariff_pro] is ignored: no plugin describes it']);
 });
 
 test('a file that is not there is a mistake', async () => {
