@@ -1,10 +1,12 @@
 /* Stripe's HTTP API: one call, what its errors mean for our callers, and lists over all pages. */
 #include "stripe.h"
 
-#define CLIENT_ATTEMPTS  5
-#define CLIENT_RETRY     "5" /* seconds: when to come again while Stripe is away */
-#define CLIENT_PAGE      100
-#define CLIENT_PAGES_MAX 1000
+#define CLIENT_ATTEMPTS        5
+#define CLIENT_TIMEOUT         16000 /* milliseconds: a person waits */
+#define CLIENT_ATTEMPT_TIMEOUT 7000
+#define CLIENT_RETRY           "5" /* seconds: when to come again while Stripe is away */
+#define CLIENT_PAGE            100
+#define CLIENT_PAGES_MAX       1000
 
 /* ---- what goes out ----------------------------------------------------------------------------
  */
@@ -38,6 +40,8 @@ static struct vv_http_call client_call(struct vv_request *req, const char *metho
     call.headers = headers;
     call.retry = VV_HTTP_AGAIN;
     call.attempts = CLIENT_ATTEMPTS;
+    call.timeout = CLIENT_TIMEOUT;
+    call.attempt_timeout = CLIENT_ATTEMPT_TIMEOUT;
     if (body) {
         call.body = text;
         call.body_length = strlen(text);

@@ -199,6 +199,19 @@ test('a passing failure is not noticed: 500, 429, and a reset after the write to
     }
 });
 
+test('when Stripe does not answer, a person learns of it, and others are served meanwhile', async () => {
+    const user = await newUser(s);
+    const fault = stripe.fail({ method: 'POST', path: /sessions$/, answer: 'hang', times: 99 });
+    const waiting = create(user, { plan_id: 'pro' });
+    await until(() => fault.hits > 0, { what: 'Stripe is asked' });
+    assert.equal((await s.get('/plans', { timeout: 1_000 })).status, 200);
+    const { status, json } = await waiting;
+    fault.cancel();
+    assert.deepEqual([status, json.code], [503, 'stripe_unavailable']);
+    assert.equal((await create(user, { plan_id: 'pro' })).status, 200);
+    assert.equal(sessionsOf(user).length, 1);
+});
+
 test('a failure that Stripe keeps under a key does not last', async () => {
     const user = await newUser(s);
     stripe.fail({ method: 'POST', path: /sessions$/, answer: 500, after: true, stored: true });
