@@ -198,7 +198,7 @@ const struct stripe_plan *stripe_plan_find(const char *text)
 
 const struct stripe_plan *stripe_plan_pick(const char *text, const char *interval)
 {
-    const struct stripe_plan *named = stripe_plan_find(text), *plan = named;
+    const struct stripe_plan *named = stripe_plan_find(text), *plan;
 
     if (named == NULL || strcmp(named->interval, interval) == 0)
         return named;
