@@ -5,6 +5,7 @@ import { login, newUser, PASSWORD } from '../lib/accounts.mjs';
 import { pgBin, startPostgres } from '../lib/postgres.mjs';
 import { BUILD, mustRun, ROOT, tempDir } from '../lib/process.mjs';
 import { startServer } from '../lib/server.mjs';
+import { benchWebhooks } from './webhooks.mjs';
 import { compare, median, misses, pgbench, report, SECONDS, startNginx, wrk } from './tools.mjs';
 
 const USERS = 100_000;
@@ -110,6 +111,7 @@ async function main() {
     await benchLive(cheap);
     const tokens = await fill(cheap);
     await benchProfile(cheap, cluster, tokens);
+    await benchWebhooks(t, cluster);
     const dear = await startServer(t, {
         plugins: ['auth', 'mail'], database: cheap.db, mail: cheap.mail,
         config: { auth: { bcrypt_cost: 12 }, server: { log_level: 'warning' } },
