@@ -2,6 +2,7 @@
 -- Says how many were answered 200 and in how many seconds: wrk itself would count the time it waits for its end.
 local ffi = require('ffi')
 ffi.cdef('typedef struct { long tv_sec; long tv_usec; } vv_time; int gettimeofday(vv_time *t, void *zone);')
+ffi.cdef('int getpid(void); int kill(int pid, int signal);')
 
 local threads = {}
 local lines, last, connections
@@ -43,7 +44,10 @@ end
 function response(status)
     if status == 200 then answered = answered + 1 else refused = refused + 1 end
     if answered + refused == total then ended = now() end
-    if answered + refused >= total + connections then wrk.thread:stop() end
+    if answered + refused >= total + connections then
+        wrk.thread:stop()
+        ffi.C.kill(ffi.C.getpid(), 2) -- wrk would sleep to the end of its time
+    end
 end
 
 function done()
