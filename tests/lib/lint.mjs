@@ -8,6 +8,8 @@ import { ROOT, run } from './process.mjs';
 import { DEV } from './state.mjs';
 
 const BUILD = path.join(ROOT, 'build-clang');
+// The analyzer's last paths through a function cost most and find least: a quarter of its nodes takes a fifth of the time.
+const ANALYZER = ['-analyzer-config', 'max-nodes=40000'].flatMap((word) => ['--extra-arg=-Xclang', `--extra-arg=${word}`]);
 const PASSED = path.join(DEV, 'lint');
 
 function sum(...parts) {
@@ -81,7 +83,7 @@ async function clangTidy() {
     const compiled = tracked.filter((file) => needs.has(file) && !file.startsWith(path.join(ROOT, 'tests/')));
     return onlyChanged('clang-tidy', compiled,
         (file) => sum(rules, ...needs.get(file).flatMap((one) => [one, content(one)])),
-        (file) => run('clang-tidy', ['-p', BUILD, '--quiet', file], { timeout: 300_000 }));
+        (file) => run('clang-tidy', ['-p', BUILD, '--quiet', ...ANALYZER, file], { timeout: 300_000 }));
 }
 
 async function cppcheck() {
