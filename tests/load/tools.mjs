@@ -1,7 +1,7 @@
 // What every bench uses: wrk, pgbench and nginx, their figures, and the median of several runs.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { canConnect, freePort, mustRun, spawnBound, tempDir, until } from '../lib/process.mjs';
+import { canConnect, cleanup, freePort, mustRun, spawnBound, tempDir, until } from '../lib/process.mjs';
 import { pgBin } from '../lib/postgres.mjs';
 
 export const SECONDS = Number(process.env.VV_BENCH_SECONDS || 10);
@@ -45,7 +45,8 @@ http {
     server { listen 127.0.0.1:${port}; location / { return 200 '${body}'; } }
 }
 `.replace(process.getuid() === 0 ? 'nothing to take out' : 'user root;', ''));
-    spawnBound('nginx', ['-c', file, '-p', dir], { stdio: 'ignore' });
+    const child = spawnBound('nginx', ['-c', file, '-p', dir], { stdio: 'ignore' });
+    cleanup(t, () => child.kill());
     await until(() => canConnect(port), { what: 'nginx listens' });
     return `http://127.0.0.1:${port}/`;
 }
