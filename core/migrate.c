@@ -280,7 +280,21 @@ static enum vv_migrate_result migrate_missing(PGconn *pg, const struct vv_plugin
     return outcome;
 }
 
-enum vv_migrate_result vv_migrate(const struct vv_plugins *plugins)
+static enum vv_migrate_result migrate_show(PGconn *pg, const struct vv_plugins *plugins,
+                                           struct vv_migrations *migrations)
+{
+    (void)pg, (void)plugins;
+    for (size_t i = 0; i < migrations->count; i++)
+        printf("%-8s sql/%s/%s\n", migrations->files[i].applied ? "applied" : "missing",
+               migrations->files[i].component, migrations->files[i].name);
+    return VV_MIGRATED;
+}
+
+/* Reads the files, looks at what the database has of them, and takes the step. */
+static enum vv_migrate_result migrate_with(const struct vv_plugins *plugins,
+                                           enum vv_migrate_result (*step)(PGconn *,
+                                                                          const struct vv_plugins *,
+                                                                          struct vv_migrations *))
 {
     struct vv_migrations migrations;
     enum vv_migrate_result outcome = VV_MIGRATE_REFUSED;
@@ -291,11 +305,21 @@ enum vv_migrate_result vv_migrate(const struct vv_plugins *plugins)
         if (outcome == VV_MIGRATED)
             outcome = migrate_look(pg, plugins, &migrations);
         if (outcome == VV_MIGRATED)
-            outcome = migrate_missing(pg, plugins, &migrations);
+            outcome = step(pg, plugins, &migrations);
         PQfinish(pg);
     }
     vv_migrations_free(&migrations);
     return outcome;
+}
+
+enum vv_migrate_result vv_migrate(const struct vv_plugins *plugins)
+{
+    return migrate_with(plugins, migrate_missing);
+}
+
+enum vv_migrate_result vv_migrate_status(const struct vv_plugins *plugins)
+{
+    return migrate_with(plugins, migrate_show);
 }
 
 bool vv_migrate_check_files(const struct vv_plugins *plugins)
@@ -305,23 +329,4 @@ bool vv_migrate_check_files(const struct vv_plugins *plugins)
 
     vv_migrations_free(&migrations);
     return fine;
-}
-
-enum vv_migrate_result vv_migrate_status(const struct vv_plugins *plugins)
-{
-    struct vv_migrations migrations;
-    enum vv_migrate_result outcome = VV_MIGRATE_REFUSED;
-    PGconn *pg = NULL;
-
-    if (vv_migrations_read(plugins, &migrations)) {
-        outcome = migrate_connect(&pg);
-        if (outcome == VV_MIGRATED)
-            outcome = migrate_look(pg, plugins, &migrations);
-        for (size_t i = 0; i < migrations.count && outcome == VV_MIGRATED; i++)
-            printf("%-8s sql/%s/%s\n", migrations.files[i].applied ? "applied" : "missing",
-                   migrations.files[i].component, migrations.files[i].name);
-        PQfinish(pg);
-    }
-    vv_migrations_free(&migrations);
-    return outcome;
 }
