@@ -1,5 +1,6 @@
 /* [limits]: rates per client address, under the names that the core and all plugins declare. */
 #include "config_parts.h"
+#include "rate_limits.h"
 
 /* In the core, so that they hold with any set of plugins. */
 static const struct vv_limit limits_core[] = {
@@ -61,14 +62,10 @@ void vv_config_fill_limits(struct vv_config *config, const struct vv_plugins *pl
 bool vv_config_limit(const char *name, struct vv_rate *ret_rate, uint32_t *ret_class)
 {
     const struct vv_config_limit_entry *entry = limits_find(vv_config->limits, name);
-    uint32_t hash = 2166136261u;
 
     if (entry == NULL)
         return false;
     *ret_rate = entry->rate;
-    /* FNV-1a: an index would change its meaning in the table that all generations share. */
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    *ret_class = hash;
+    *ret_class = vv_limits_class(name);
     return true;
 }

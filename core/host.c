@@ -9,6 +9,7 @@
 #include "offload.h"
 #include "outgoing.h"
 #include "plugin.h"
+#include "rate_limits.h"
 
 static void host_log(struct vv_self *self, struct vv_request *req, int level, const char *text)
 {
@@ -88,6 +89,8 @@ static const struct vv_host host_table = {
     .http_status = vv_outgoing_status,
     .http_body = vv_outgoing_body,
     .http_header = vv_outgoing_header,
+
+    .rate_take = vv_limits_host,
 };
 
 void vv_host_fill(struct vv_self *self)

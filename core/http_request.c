@@ -65,7 +65,8 @@ static int request_limit(struct vv_http *http)
 
     if (entry->limit.count == 0)
         return 0;
-    answer = vv_limits_take(entry->limit_class, vv_http_info(req, VV_INFO_NETWORK), entry->limit);
+    answer =
+        vv_limits_take(entry->limit_class, vv_http_info(req, VV_INFO_NETWORK), entry->limit, 1);
     vv_http_set_header(http, "RateLimit-Policy",
                        vv_arena_printf(req->arena, "\"%s\";q=%lld;w=%lld", entry->route->limit,
                                        (long long)entry->limit.count,
@@ -116,12 +117,13 @@ static int request_body_type(struct vv_http *http)
 static int request_identify(struct vv_http *http)
 {
     struct vv_request *req = http->req;
-    uint32_t who = http->match.entry->route->who;
+    const struct vv_route *route = http->match.entry->route;
+    uint32_t who = route->who;
     struct vv_identify identify = {.size = sizeof identify, .who = who};
     struct vv_event event = {.size = sizeof event, .name = "request.identify", .data = &identify};
     int rc;
 
-    if (who == VV_ANYONE)
+    if (who == VV_ANYONE || (route->flags & VV_SELF_IDENTIFIED) != 0)
         return 0;
     identify.authorization = vv_http_header(req, "Authorization");
     identify.api_key = vv_http_header(req, "X-API-Key");

@@ -3,10 +3,12 @@
 #include "rate_limits.h"
 
 #include "log.h"
+#include "plugin.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 #define LIMITS_MAGIC UINT64_C(0x76766c696d31) /* changes with the layout */
@@ -166,10 +168,20 @@ static struct limits_entry *limits_find(struct limits_set *set, uint64_t key)
     return least;
 }
 
-struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate)
+uint32_t vv_limits_class(const char *name)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *name != '\0'; name++) /* FNV-1a */
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash;
+}
+
+struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate,
+                                      uint32_t amount)
 {
     int64_t now = vv_clock_steady();
-    int64_t each, whole, time;
+    int64_t each, whole, time, cost;
     struct vv_limit_answer answer = {.allowed = true};
     struct limits_entry *entry;
     struct limits_set *set;
@@ -194,14 +206,32 @@ struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct v
     /* A time beyond a whole burst is of a longer period than today's: cut to what today's allows.
      */
     time = VV_MIN(VV_MAX(entry->time, now), now + whole);
-    answer.allowed = time + each <= now + whole;
+    cost = each * VV_MIN(VV_MAX(amount, 1), rate.count + 1); /* no product that overflows */
+    answer.allowed = time + cost <= now + whole;
     if (answer.allowed)
-        time += each;
+        time += amount == 0 ? 0 : cost;
     else
-        answer.retry_after = time + each - now - whole;
+        answer.retry_after = time + cost - now - whole;
     entry->time = time;
     atomic_store(&set->owner, 0);
     answer.remaining = (now + whole - time) / each;
     answer.reset = time - now;
     return answer;
+}
+
+int vv_limits_host(struct vv_self *self, const char *name, const char *key,
+                   const struct vv_rate *rate, uint32_t amount, struct vv_rate_state *ret_state)
+{
+    struct vv_limit_answer answer;
+    char class_[160];
+
+    if (name == NULL || key == NULL || rate == NULL || rate->count < 0 || rate->period < 0)
+        return VV_EINVAL;
+    snprintf(class_, sizeof class_, "%s %s", self->name, name);
+    answer = vv_limits_take(vv_limits_class(class_), key, *rate, amount);
+    ret_state->allowed = answer.allowed;
+    ret_state->remaining = answer.remaining;
+    ret_state->retry_after = answer.retry_after;
+    ret_state->reset = answer.reset;
+    return 0;
 }

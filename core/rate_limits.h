@@ -17,8 +17,19 @@ struct vv_limit_answer {
     int64_t reset;       /* microseconds until the burst is whole again */
 };
 
-/* Counts one event of `class_` for the client `key` (SipHash-ed with a secret of the table). */
-struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate);
+/* Counts `amount` events of `class_` for `key` (SipHash-ed with a secret of the table), if all of
+ * them pass; 0 only looks whether one would. */
+struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate,
+                                      uint32_t amount);
+
+/* A class for a name: the same in every generation, because they all share the table. */
+uint32_t vv_limits_class(const char *name);
+
+/* The host's function: a rate under a name of the plugin's own. */
+struct vv_self;
+struct vv_rate_state;
+int vv_limits_host(struct vv_self *self, const char *name, const char *key,
+                   const struct vv_rate *rate, uint32_t amount, struct vv_rate_state *ret_state);
 
 /* SipHash-2-4 with a key of 128 bits. */
 uint64_t vv_limits_hash(const uint64_t secret[2], const uint8_t *bytes, size_t length);

@@ -46,7 +46,7 @@ const sentences = {
     function: 'the symbol vv_plugin of DIR/function.so is not data; let VV_PLUGIN(...) define it',
     size0: `its descriptor says it has 0 bytes, and the file has 16; ${FILL}`,
     toobig: `its descriptor says it has 1000000 bytes, and the file has 16; ${FILL}`,
-    major99: 'it is built for version 99.2 of the SDK, and this server has 0.2; build it with the headers of this server',
+    major99: 'it is built for version 99.3 of the SDK, and this server has 0.3; build it with the headers of this server',
     minor99: `it is built for version 0.99 ${BUILD_AGAIN}`,
     misnamed: "its descriptor calls it 'hello'; name the file hello.so, or the plugin 'misnamed'",
     promises: "it provides 'stars/1' but did not publish it; call vv_publish() in init",

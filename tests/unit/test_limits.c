@@ -47,18 +47,18 @@ static void one_client(void **state)
 
     (void)state;
     for (i = 0; i < 100; i++) {
-        answer = vv_limits_take(1, "192.0.2.1", hourly);
+        answer = vv_limits_take(1, "192.0.2.1", hourly, 1);
         assert_true(answer.allowed);
         assert_int_equal(answer.remaining, 99 - i);
     }
-    answer = vv_limits_take(1, "192.0.2.1", hourly);
+    answer = vv_limits_take(1, "192.0.2.1", hourly, 1);
     assert_false(answer.allowed);
     assert_int_equal(answer.remaining, 0);
     assert_true(answer.retry_after > 30000000 && answer.retry_after <= 36000000);
     assert_true(answer.reset > 3590000000 && answer.reset <= 3600000000);
-    assert_true(vv_limits_take(1, "192.0.2.2", hourly).allowed); /* another client */
-    assert_true(vv_limits_take(2, "192.0.2.1", hourly).allowed); /* another class */
-    assert_true(vv_limits_take(1, "192.0.2.1", (struct vv_rate){0, 0}).allowed);
+    assert_true(vv_limits_take(1, "192.0.2.2", hourly, 1).allowed); /* another client */
+    assert_true(vv_limits_take(2, "192.0.2.1", hourly, 1).allowed); /* another class */
+    assert_true(vv_limits_take(1, "192.0.2.1", (struct vv_rate){0, 0}, 1).allowed);
 }
 
 static void comes_back(void **state)
@@ -68,11 +68,11 @@ static void comes_back(void **state)
     int64_t began = vv_clock_steady();
 
     (void)state;
-    assert_true(vv_limits_take(3, "a", fast).allowed);
-    assert_true(vv_limits_take(3, "a", fast).allowed);
-    answer = vv_limits_take(3, "a", fast);
+    assert_true(vv_limits_take(3, "a", fast, 1).allowed);
+    assert_true(vv_limits_take(3, "a", fast, 1).allowed);
+    answer = vv_limits_take(3, "a", fast, 1);
     assert_false(answer.allowed);
-    while (!(answer = vv_limits_take(3, "a", fast)).allowed)
+    while (!(answer = vv_limits_take(3, "a", fast, 1)).allowed)
         usleep((useconds_t)answer.retry_after);
     assert_true(vv_clock_steady() - began >= 100000);
 }
@@ -87,7 +87,7 @@ static void many_processes(void **state)
     for (i = 0; i < 6; i++) {
         if (fork() == 0) {
             for (k = 0; k < 2000; k++)
-                passed[i] += vv_limits_take(4, "shared", hourly).allowed;
+                passed[i] += vv_limits_take(4, "shared", hourly, 1).allowed;
             _exit(0);
         }
     }
@@ -111,7 +111,7 @@ static void killed_processes(void **state)
             pids[i] = fork();
             if (pids[i] == 0) {
                 for (;;)
-                    (void)vv_limits_take(5, "victim", hourly);
+                    (void)vv_limits_take(5, "victim", hourly, 1);
             }
         }
         usleep(3000);
@@ -119,7 +119,7 @@ static void killed_processes(void **state)
             kill(pids[i], SIGKILL);
         for (i = 0; i < 4; i++)
             waitpid(pids[i], NULL, 0);
-        assert_false(vv_limits_take(5, "victim", hourly).allowed);
+        assert_false(vv_limits_take(5, "victim", hourly, 1).allowed);
     }
 }
 
@@ -131,12 +131,12 @@ static void flood(void **state)
 
     (void)state;
     for (i = 0; i < 100; i++)
-        (void)vv_limits_take(6, "attacker", hourly);
+        (void)vv_limits_take(6, "attacker", hourly, 1);
     for (i = 0; i < 300000; i++) {
         snprintf(key, sizeof key, "10.%d.%d.%d", i >> 16, i >> 8 & 255, i & 255);
-        assert_true(vv_limits_take(6, key, hourly).allowed);
+        assert_true(vv_limits_take(6, key, hourly, 1).allowed);
         if (i % 1000 == 0)
-            held += !vv_limits_take(6, "attacker", hourly).allowed;
+            held += !vv_limits_take(6, "attacker", hourly, 1).allowed;
     }
     assert_int_equal(held, 300);
 }

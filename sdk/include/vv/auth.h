@@ -47,6 +47,10 @@ struct vv_auth_service {
 
     /* Derives a key for a purpose from the signing secret (HKDF-SHA256, RFC 5869, info = label). */
     int (*derive_key)(const char *label, uint8_t *ret_key, size_t length);
+
+    /* Whether an address counts only once it is verified ([auth] require_verification); else every
+     * account counts as verified. Since minor 1. */
+    bool (*verification_required)(void);
 };
 
 /* The service, for plugins that name "auth/1" in `depends`; NULL for "auth/1?" when it is off. */

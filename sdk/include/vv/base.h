@@ -32,7 +32,7 @@
 /* An author who wants to stay loadable by server 1.N defines VV_SDK_TARGET as N before the first
  * include: whatever is newer is then hidden, and using it fails to compile. */
 #define VV_SDK_MAJOR 0
-#define VV_SDK_MINOR 2
+#define VV_SDK_MINOR 3
 #ifndef VV_SDK_TARGET
 #define VV_SDK_TARGET VV_SDK_MINOR
 #endif

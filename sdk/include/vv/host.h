@@ -62,6 +62,8 @@ struct vv_batch {
 enum vv_batch_flag {
     VV_BATCH_READ = 1,     /* it changes nothing: run it in the read lane */
     VV_BATCH_ENQUEUES = 2, /* it enqueues jobs in SQL: the job worker is woken after it */
+    VV_BATCH_WAITS = 4,    /* it may wait for locks: it gets a connection that no other statement
+                            * waits for, and up to 1 s; since 0.3 */
 };
 
 /* The beginning of every service's struct: "auth/1" is major 1. */
@@ -73,6 +75,15 @@ struct vv_service {
 enum vv_json_kind {
     VV_JSON_OBJECT = 0,
     VV_JSON_ARRAY = 1,
+};
+
+/* How a rate stands: see vv_rate_take(). */
+struct vv_rate_state {
+    uint32_t size;
+    uint32_t allowed;    /* 1: it passes, and was counted */
+    int64_t remaining;   /* what would still pass now */
+    int64_t retry_after; /* microseconds until one passes; 0 when it does now */
+    int64_t reset;       /* microseconds until everything would pass */
 };
 
 struct vv_http_call;   /* http.h */
@@ -168,6 +179,10 @@ struct vv_host {
     uint32_t (*http_status)(const struct vv_http_answer *answer);
     const char *(*http_body)(const struct vv_http_answer *answer, size_t *ret_length);
     const char *(*http_header)(const struct vv_http_answer *answer, const char *name);
+
+    /* 0.3 */
+    int (*rate_take)(struct vv_self *self, const char *name, const char *key,
+                     const struct vv_rate *rate, uint32_t amount, struct vv_rate_state *ret_state);
 };
 
 /* This plugin's table. VV_PLUGIN() defines it, once for all files of the plugin; the loader sets it

@@ -6,6 +6,8 @@
  *   0.1  the descriptor, options, routes, hooks, jobs, schedules, commands, checks, metrics,
  *        limits; requests, JSON, the database, batches, services
  *   0.2  families of sections ([plan:pro]); outgoing HTTP; batches that enqueue jobs
+ *   0.3  rates in shared memory, limits per user, routes that identify their caller themselves;
+ *        batches that wait for locks
  */
 #ifndef VV_PLUGIN_H
 #define VV_PLUGIN_H

@@ -92,6 +92,21 @@ static inline void vv_metric_add(uint32_t index, int64_t amount)
     vv_host->metric_add(vv_host->self, index, amount);
 }
 
+/*
+ * Counts `amount` events of `key` (a user, an address, ...) under a name of the plugin's own, at a
+ * rate that all workers of this machine share exactly (GCRA: the rate's count is also the burst).
+ * Amount 0 only looks. *ret_state says whether they pass; those that do not are not counted. A rate
+ * of count 0 lets everything pass. Does not wait; needs no request. VV_EINVAL: an argument makes no
+ * sense. Since 0.3.
+ */
+VV_MUST_CHECK static inline int vv_rate_take(const char *name, const char *key,
+                                             const struct vv_rate *rate, uint32_t amount,
+                                             struct vv_rate_state *ret_state)
+{
+    ret_state->size = (uint32_t)sizeof *ret_state;
+    return vv_host->rate_take(vv_host->self, name, key, rate, amount, ret_state);
+}
+
 /* ---- memory and time --------------------------------------------------------------------------
  */
 

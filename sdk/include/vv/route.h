@@ -56,6 +56,9 @@ enum vv_route_flag {
     VV_RAW_BODY = 1,      /* any content type, not parsed: read it with vv_body_bytes() */
     VV_OPTIONAL_BODY = 2, /* a request without a body is an empty object */
     VV_HIDDEN_ROUTE = 4,  /* left out of the OpenAPI document (an alias, a page) */
+    /* since 0.3: `who` is for the documents and the challenge of a 401 alone: the handler finds out
+     * by itself who calls, and refuses */
+    VV_SELF_IDENTIFIED = 8,
 };
 
 /* An element of a table of routes. */
@@ -69,15 +72,23 @@ struct vv_route {
     const struct vv_field *query; /* parameters of the query string and of the path */
     const struct vv_field *body;  /* members of the JSON object in the body */
     const struct vv_field *reply; /* for the OpenAPI document */
-    const char *limit;            /* the key in [limits] of its per-address rate; NULL = none */
+    const char *limit;            /* the key in [limits] of its rate; NULL: for routes of VV_USER
+                                   * "user", else none */
     const char *summary;          /* one line for the OpenAPI document and --show-routes */
 };
 
-/* An element of a table of per-address rate limits: a key of [limits], with its default. */
+/* Of what a limit counts the calls. Both are exact over the workers of a machine. */
+enum vv_limit_per {
+    VV_PER_ADDRESS = 0, /* of a client's address (IPv6: of its /64), before it is known who calls */
+    VV_PER_USER = 1,    /* of a user, once that is known; since 0.3 */
+};
+
+/* An element of a table of rate limits: a key of [limits], with its default. */
 struct vv_limit {
     const char *name;
     const char *value; /* "30/m" or "off" */
     const char *help;
+    uint32_t per; /* enum vv_limit_per; since 0.3 */
 };
 
 VV_END_C
@@ -138,8 +149,12 @@ VV_HIDDEN constexpr vv_field vv_field_(uint32_t type, const char *name, int64_t 
     VV_ELEMENT_(vv_route, VV_SET(method, verb), VV_SET(pattern, path), VV_SET(who, caller), \
                 VV_SET(handler, function), __VA_ARGS__)
 
-/* VV_LIMIT("contact", "5/m", "Messages of the contact form") */
+/* VV_LIMIT("contact", "5/m", "Messages of the contact form"), per client address */
 #define VV_LIMIT(key, rate, line) \
     VV_ELEMENT_(vv_limit, VV_SET(name, key), VV_SET(value, rate), VV_SET(help, line))
+/* VV_USER_LIMIT("exports", "5/h", "Exports of one user") */
+#define VV_USER_LIMIT(key, rate, line)                                                \
+    VV_ELEMENT_(vv_limit, VV_SET(name, key), VV_SET(value, rate), VV_SET(help, line), \
+                VV_SET(per, VV_PER_USER))
 
 #endif
