@@ -86,8 +86,11 @@ void vv_http_problem(struct vv_buffer *out, const struct vv_problem *problem, co
     const char *detail = problem->detail == NULL ? "" : problem->detail;
     const char *code = problem->code == NULL ? "error" : problem->code;
 
-    vv_buffer_printf(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
-                     vv_http_reason(problem->status), problem->status);
+    vv_buffer_text(out, "{\"type\":\"about:blank\",\"title\":\"");
+    vv_buffer_text(out, vv_http_reason(problem->status));
+    vv_buffer_text(out, "\",\"status\":");
+    vv_buffer_int(out, problem->status);
+    vv_buffer_text(out, ",\"detail\":");
     vv_buffer_json(out, detail, strlen(detail));
     vv_buffer_text(out, ",\"code\":");
     vv_buffer_json(out, code, strlen(code));
