@@ -11,10 +11,12 @@ const letters = (length) => Array.from({ length }, () => BASE32[randomInt(32)]).
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** What belongs to the chain of credentials and must not come from the machine the tests run on. */
-const CHAIN = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_ROLE_ARN',
-    'AWS_ROLE_SESSION_NAME', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_FULL_URI', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
-    'AWS_CONTAINER_AUTHORIZATION_TOKEN', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', 'AWS_EC2_METADATA_SERVICE_ENDPOINT',
-    'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_STS', 'AWS_REGION', 'AWS_DEFAULT_REGION'];
+const CHAIN = [
+    'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_ROLE_ARN',
+    'AWS_ROLE_SESSION_NAME', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+    'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'AWS_CONTAINER_AUTHORIZATION_TOKEN', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
+    'AWS_EC2_METADATA_SERVICE_ENDPOINT', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_STS', 'AWS_REGION', 'AWS_DEFAULT_REGION',
+];
 
 export class Account {
     constructor(options = {}) {
@@ -26,7 +28,7 @@ export class Account {
         this.credentials = new Map(); // by access key id, whoever holds them
         this.issued = []; // what AssumeRole handed out, oldest first
         this.identities = new Map(); // web identity tokens
-        this.container = { path: `/v2/credentials/${crypto.randomUUID()}`, token: `${randomBytes(24).toString('base64')}` };
+        this.container = { path: `/v2/credentials/${crypto.randomUUID()}`, token: randomBytes(24).toString('base64') };
         this.instanceRole = 'vvserver-instance';
         this.roles = new Map();
         this.roleArn = this.addRole('vvserver-transcribe').arn;
@@ -101,7 +103,8 @@ export class Account {
     webIdentityToken({ subject = 'system:serviceaccount:vv:vvserver', audience = 'sts.amazonaws.com', lifetime = DAY } = {}) {
         const exp = Math.floor(this.now() / 1000) + lifetime;
         const claims = { iss: 'https://oidc.vv.test', sub: subject, aud: [audience], iat: exp - lifetime, exp };
-        const token = `${base64url({ alg: 'RS256', kid: '1', typ: 'JWT' })}.${base64url(claims)}.${randomBytes(64).toString('base64url')}`;
+        const header = { alg: 'RS256', kid: '1', typ: 'JWT' };
+        const token = `${base64url(header)}.${base64url(claims)}.${randomBytes(64).toString('base64url')}`;
         this.identities.set(token, claims);
         return token;
     }
@@ -122,7 +125,8 @@ export class Account {
         if (!given) throw new Error(`no credentials come from '${source}'`);
         return {
             ...Object.fromEntries(CHAIN.map((name) => [name, undefined])), AWS_EC2_METADATA_DISABLED: 'true',
-            AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', ...given(this, (...args) => this.#file(...args)),
+            AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+            ...given(this, (name, text) => this.#file(name, text)),
         };
     }
 }

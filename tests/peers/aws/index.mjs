@@ -8,8 +8,8 @@
 //
 // Where the server finds its own keys: startServer(t, {…, aws, env: aws.env('imds')}); 'keys' (the default), 'session',
 //   'web', 'profile', 'container', 'container-file', 'imds', 'none': see account.mjs.
-// What it was asked: aws.calls, aws.asked('AssumeRole') → [{params: {RoleArn, Tags: [{Key, Value}] …}, caller, issued, headers,
-//   status, code, fault}]; metadata's are 'imds:token', 'imds:role', 'imds:credentials' ('imds': all), and 'container'.
+// What it was asked: aws.calls, aws.asked('AssumeRole') → [{params: {RoleArn, Tags: [{Key, Value}] …}, caller, issued,
+//   headers, status, code, fault}]; metadata's are 'imds:token', 'imds:role', 'imds:credentials' ('imds': all), 'container'.
 //   aws.peak('AssumeRole'): how many were under way at once; aws.lookup(accessKeyId): whose key that is.
 // The account: aws.keys, aws.roleArn, aws.role (externalId, maxDuration, tagSession: false, allows), aws.addRole(name, more).
 // Life: aws.rotate('instance' | 'task' | 'session'), aws.expire(holder), aws.revoke(holder), aws.base.instance,

@@ -21,7 +21,8 @@ export function metadataAction(aws, { path }) {
 function credentials(holder, more) {
     const { accessKeyId, secretAccessKey, sessionToken, expiration } = holder;
     return JSON.stringify({
-        ...more, AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken, Expiration: isoDate(expiration),
+        ...more, AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken,
+        Expiration: isoDate(expiration),
     }, null, 2);
 }
 
@@ -50,9 +51,12 @@ function answerImds(aws, request) {
 
 function answerContainer(aws, { method, path, headers }) {
     if (method !== 'GET') throw new AwsError(405, 'MethodNotAllowed', 'Method Not Allowed');
-    if (headers.authorization !== aws.container.token) throw new AwsError(401, 'Unauthorized', 'The authorization token is not valid');
-    if (path !== aws.container.path) throw new AwsError(404, 'InvalidIdInRequest', 'CredentialsV2Request: Credentials not found');
-    return { text: credentials(aws.baseOf('task'), { RoleArn: 'arn:aws:iam::123456789012:role/vvserver-task' }), type: 'application/json' };
+    if (headers.authorization !== aws.container.token)
+        throw new AwsError(401, 'Unauthorized', 'The authorization token is not valid');
+    if (path !== aws.container.path)
+        throw new AwsError(404, 'InvalidIdInRequest', 'CredentialsV2Request: Credentials not found');
+    const text = credentials(aws.baseOf('task'), { RoleArn: 'arn:aws:iam::123456789012:role/vvserver-task' });
+    return { text, type: 'application/json' };
 }
 
 /** → {text, type, headers}; the container endpoint explains itself in JSON, metadata with a small page. */

@@ -72,9 +72,11 @@ export function gather(given) {
     return params;
 }
 
+const memberOf = (name) => name[0].toLowerCase() + name.slice(1);
+
 function checkText(name, value) {
     const [shortest, longest, pattern] = TEXTS[name];
-    const member = name[0].toLowerCase() + name.slice(1);
+    const member = memberOf(name);
     if (value.length < shortest) throw constraint(value, member, `Member must have length greater than or equal to ${shortest}`);
     if (value.length > longest) throw constraint(value, member, `Member must have length less than or equal to ${longest}`);
     if (!pattern.test(value))
@@ -82,7 +84,8 @@ function checkText(name, value) {
 }
 
 function checkDuration(text) {
-    if (!/^\d{1,9}$/.test(text)) throw new AwsError(400, 'MalformedInput', 'Start of structure or map found where not expected.');
+    if (!/^\d{1,9}$/.test(text))
+        throw new AwsError(400, 'MalformedInput', 'Start of structure or map found where not expected.');
     const seconds = Number(text);
     if (seconds < 900) throw constraint(text, 'durationSeconds', 'Member must have value greater than or equal to 900');
     if (seconds > 43_200) throw constraint(text, 'durationSeconds', 'Member must have value less than or equal to 43200');
@@ -105,11 +108,11 @@ function checkTags(tags, transitive) {
     if (transitive.length > 50) throw constraint(transitive.length, 'transitiveTagKeys', 'Member must have length up to 50');
     for (const key of transitive)
         if (!seen.has(key.toLowerCase()))
-            throw new AwsError(400, 'InvalidParameterValue', `The specified transitive tag key must be included in the requested `
-                + `tags: ${key}`);
+            throw new AwsError(400, 'InvalidParameterValue', 'The specified transitive tag key must be included in the '
+                + `requested tags: ${key}`);
 }
 
-/** How full the packed policy and tags are, in percent; more than all is refused. */
+/** How full the packed policy and tags are, in percent; AWS does not say how it packs, and refuses what is over all. */
 function packedSize({ Policy, PolicyArns = [], Tags = [] }) {
     if (!Policy && !PolicyArns.length && !Tags.length) return undefined;
     const packed = deflateRawSync(JSON.stringify([Policy, PolicyArns, Tags])).length;
@@ -125,12 +128,13 @@ export function checkParams(action, { Action: _action, Version: _version, ...par
     const unknown = Object.keys(params).find((name) => !TAKES[action].includes(name));
     if (unknown) throw invalid(`Unknown parameter: ${unknown}`);
     for (const name of NEEDS[action])
-        if (params[name] === undefined) throw constraint(undefined, name[0].toLowerCase() + name.slice(1), 'Member must not be null');
+        if (params[name] === undefined) throw constraint(undefined, memberOf(name), 'Member must not be null');
     for (const name of Object.keys(TEXTS)) if (params[name] !== undefined) checkText(name, params[name]);
     if (params.RoleArn && !ROLE_ARN.test(params.RoleArn)) throw invalid(`${params.RoleArn} is invalid`);
     for (const entry of params.PolicyArns ?? [])
         if (!POLICY_ARN.test(entry.arn)) throw invalid(`ARN ${entry.arn} is not valid.`);
-    if (params.PolicyArns?.length > 10) throw constraint(params.PolicyArns.length, 'policyArns', 'Member must have length up to 10');
+    if (params.PolicyArns?.length > 10)
+        throw constraint(params.PolicyArns.length, 'policyArns', 'Member must have length up to 10');
     if (params.SerialNumber || params.TokenCode) throw new AwsError(403, 'AccessDenied', 'MultiFactorAuthentication failed.');
     checkTags(params.Tags ?? [], params.TransitiveTagKeys ?? []);
     return {

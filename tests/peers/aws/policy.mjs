@@ -18,22 +18,26 @@ function checkStatement(statement) {
     // A session policy speaks of the session alone: Principal is not for it either.
     if (unknown) throw malformed(`Syntax errors in policy: ${unknown} is not expected here.`);
     if (!['Allow', 'Deny'].includes(statement.Effect)) throw malformed('Invalid effect in policy.');
-    if (statement.Sid !== undefined && !/^[A-Za-z0-9]*$/.test(statement.Sid)) throw malformed('Statement IDs (SID) must be alpha-numeric.');
+    if (statement.Sid !== undefined && !/^[A-Za-z0-9]*$/.test(statement.Sid))
+        throw malformed('Statement IDs (SID) must be alpha-numeric.');
     for (const [one, other] of [['Action', 'NotAction'], ['Resource', 'NotResource']]) {
         if ((statement[one] === undefined) === (statement[other] === undefined) || !isTexts(statement[one] ?? statement[other]))
             throw malformed(`Policy statement must contain ${one.toLowerCase()}s.`);
     }
     for (const action of list(statement.Action ?? statement.NotAction))
-        if (action !== '*' && !/^[a-z0-9-]+:[\w*?]+$/i.test(action)) throw malformed(`Actions/Conditions must be prefaced by a vendor: ${action}`);
+        if (action !== '*' && !/^[a-z0-9-]+:[\w*?]+$/i.test(action))
+            throw malformed(`Actions/Conditions must be prefaced by a vendor: ${action}`);
     for (const resource of list(statement.Resource ?? statement.NotResource))
-        if (resource !== '*' && !/^arn:/.test(resource)) throw malformed(`Resource ${resource} must be in ARN format or "*".`);
+        if (resource !== '*' && !/^arn:/.test(resource))
+            throw malformed(`Resource ${resource} must be in ARN format or "*".`);
     if (statement.Condition !== undefined) checkCondition(statement.Condition);
 }
 
 function checkCondition(condition) {
     for (const [operator, keys] of Object.entries(condition)) {
         if (!OPERATORS[operator]) throw malformed(`Invalid Condition type : ${operator}.`);
-        if (!keys || typeof keys !== 'object' || !Object.values(keys).every(isTexts)) throw malformed('Syntax errors in policy.');
+        if (!keys || typeof keys !== 'object' || !Object.values(keys).every(isTexts))
+            throw malformed('Syntax errors in policy.');
     }
 }
 
@@ -48,7 +52,8 @@ export function parsePolicy(text) {
     if (!policy || typeof policy !== 'object' || Array.isArray(policy)) throw malformed('Syntax errors in policy.');
     const unknown = Object.keys(policy).find((field) => !['Version', 'Id', 'Statement'].includes(field));
     if (unknown) throw malformed(`Syntax errors in policy: ${unknown} is not expected here.`);
-    if (policy.Version !== undefined && !VERSIONS.includes(policy.Version)) throw malformed('The policy is not in the valid format: Version');
+    if (policy.Version !== undefined && !VERSIONS.includes(policy.Version))
+        throw malformed('The policy is not in the valid format: Version');
     if (!policy.Statement || !list(policy.Statement).length) throw malformed('Policy document must have a statement.');
     list(policy.Statement).forEach(checkStatement);
     return policy;

@@ -75,7 +75,9 @@ export class AwsPeer extends Account {
         }
         const { method, url, headers } = request;
         const asked = { method, path: url, headers, body: Buffer.concat(parts) };
-        const entry = { id: crypto.randomUUID(), action: metadataAction(this, asked), params: {}, method, path: url, headers, at: Date.now() };
+        const entry = {
+            id: crypto.randomUUID(), action: metadataAction(this, asked), params: {}, method, path: url, headers, at: Date.now(),
+        };
         const metadata = entry.action !== undefined;
         let early = null;
         try {

@@ -37,8 +37,9 @@ function parseAuthorization(text) {
 /** AKID/20260131/us-east-1/sts/aws4_request in its parts. */
 export function parseScope(credential) {
     const parts = credential.split('/');
-    if (parts.length !== 5 || parts[4] !== 'aws4_request') throw incomplete(`Credential must have exactly 5 slash-delimited elements, `
-        + `e.g. keyid/date/region/service/term, got '${credential}'`);
+    if (parts.length !== 5 || parts[4] !== 'aws4_request')
+        throw incomplete('Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, '
+            + `got '${credential}'`);
     const [accessKeyId, date, region, service] = parts;
     return { accessKeyId, date, region, service };
 }

@@ -12,7 +12,8 @@ const isoDate = (date) => date.toISOString().replace(/\.\d+/, '');
 function shown({ accessKeyId, secretAccessKey, sessionToken, expiration, arn, userId }, packed) {
     return {
         Credentials: {
-            AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken, Expiration: isoDate(expiration),
+            AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken,
+            Expiration: isoDate(expiration),
         },
         AssumedRoleUser: { AssumedRoleId: userId, Arn: arn },
         PackedPolicySize: packed,
@@ -46,8 +47,9 @@ function assumeRole(aws, entry, checked) {
 function assumeWithWebIdentity(aws, entry, checked) {
     const { params, duration, policy, packed } = checked;
     const claims = aws.identities.get(params.WebIdentityToken);
-    if (!claims) throw new AwsError(400, 'InvalidIdentityToken', 'The ID Token provided is not a valid JWT. (You may see this error '
-        + 'if you sent an Access Token)');
+    if (!claims)
+        throw new AwsError(400, 'InvalidIdentityToken', 'The ID Token provided is not a valid JWT. (You may see this '
+            + 'error if you sent an Access Token)');
     const now = Math.floor(aws.now() / 1000);
     if (claims.exp <= now)
         throw new AwsError(400, 'ExpiredTokenException', `Token expired: current date/time ${now} must be before the expiration `
@@ -81,10 +83,11 @@ export async function answerSts(aws, entry, request) {
     const { Action, Version } = entry.params;
     if (!Action) throw new AwsError(400, 'MissingAction', 'The request must contain the parameter Action.');
     if (Version !== VERSION || !Object.hasOwn(ACTIONS, Action))
-        throw new AwsError(400, 'InvalidAction', `Could not find operation ${Action} for version ${Version ?? 'NO_VERSION_SPECIFIED'}`);
-    if (!UNSIGNED.includes(Action) || request.headers.authorization) {
-        entry.caller = await verifyRequest(request, { credentials: aws.credentials, region: aws.region, service: 'sts', now: aws.now() });
-    }
+        throw new AwsError(400, 'InvalidAction', `Could not find operation ${Action} for version `
+            + `${Version ?? 'NO_VERSION_SPECIFIED'}`);
+    const { credentials, region } = aws;
+    if (!UNSIGNED.includes(Action) || request.headers.authorization)
+        entry.caller = await verifyRequest(request, { credentials, region, service: 'sts', now: aws.now() });
     entry.params = gather(entry.params);
     return resultXml(Action, ACTIONS[Action](aws, entry, checkParams(Action, entry.params)), entry.id);
 }

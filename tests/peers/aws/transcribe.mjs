@@ -6,17 +6,21 @@ import { checkScope, holderOf, longDate, parseDate, parseScope, signer } from '.
 const PATH = '/stream-transcription-websocket';
 const ACTION = 'transcribe:StartStreamTranscriptionWebSocket';
 const SKEW = 5 * 60_000;
-const LANGUAGES = `af-ZA am-ET ar-AE ar-SA be-BY bg-BG bn-IN bs-BA ca-ES ckb-IQ ckb-IR cs-CZ cy-WL da-DK de-CH de-DE el-GR en-AB
-    en-AU en-GB en-IE en-IN en-NZ en-US en-WL en-ZA es-ES es-MX es-US et-ET eu-ES fa-AF fa-IR fi-FI fr-CA fr-FR gl-ES gu-IN he-IL
-    hi-IN hr-HR ht-HT hu-HU hy-AM id-ID is-IS it-IT ja-JP jv-ID kab-DZ ka-GE kk-KZ km-KH kn-IN ko-KR lg-IN lt-LT lv-LV mk-MK ml-IN
-    mr-IN ms-MY my-MM ne-NP nl-NL no-NO or-IN pa-IN pl-PL ps-AF pt-BR pt-PT ro-RO ru-RU si-LK sk-SK sl-SI so-SO sq-AL sr-RS su-ID
-    sv-SE sw-BI sw-KE sw-RW sw-TZ sw-UG ta-IN te-IN th-TH tl-PH tr-TR uk-UA uz-UZ vi-VN zh-CN zh-HK zh-TW zu-ZA`.split(/\s+/);
+const LANGUAGES = `af-ZA am-ET ar-AE ar-SA be-BY bg-BG bn-IN bs-BA ca-ES ckb-IQ ckb-IR cs-CZ cy-WL da-DK de-CH de-DE
+    el-GR en-AB en-AU en-GB en-IE en-IN en-NZ en-US en-WL en-ZA es-ES es-MX es-US et-ET eu-ES fa-AF fa-IR fi-FI fr-CA
+    fr-FR gl-ES gu-IN he-IL hi-IN hr-HR ht-HT hu-HU hy-AM id-ID is-IS it-IT ja-JP jv-ID kab-DZ ka-GE kk-KZ km-KH kn-IN
+    ko-KR lg-IN lt-LT lv-LV mk-MK ml-IN mr-IN ms-MY my-MM ne-NP nl-NL no-NO or-IN pa-IN pl-PL ps-AF pt-BR pt-PT ro-RO
+    ru-RU si-LK sk-SK sl-SI so-SO sq-AL sr-RS su-ID sv-SE sw-BI sw-KE sw-RW sw-TZ sw-UG ta-IN te-IN th-TH tl-PH tr-TR
+    uk-UA uz-UZ vi-VN zh-CN zh-HK zh-TW zu-ZA`.split(/\s+/);
 const SIGNING = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', 'X-Amz-Expires', 'X-Amz-SignedHeaders', 'X-Amz-Signature',
     'X-Amz-Security-Token'];
-const PARAMETERS = ['language-code', 'media-encoding', 'sample-rate', 'session-id', 'vocabulary-name', 'vocabulary-filter-name',
+const PARAMETERS = [
+    'language-code', 'media-encoding', 'sample-rate', 'session-id', 'vocabulary-name', 'vocabulary-filter-name',
     'vocabulary-filter-method', 'show-speaker-label', 'enable-channel-identification', 'number-of-channels',
-    'enable-partial-results-stabilization', 'partial-results-stability', 'language-model-name', 'identify-language', 'language-options',
-    'preferred-language', 'content-identification-type', 'content-redaction-type', 'pii-entity-types'];
+    'enable-partial-results-stabilization', 'partial-results-stability', 'language-model-name', 'identify-language',
+    'language-options', 'preferred-language', 'content-identification-type', 'content-redaction-type',
+    'pii-entity-types',
+];
 
 const bad = (message) => new AwsError(400, 'BadRequestException', message);
 
@@ -24,7 +28,8 @@ const bad = (message) => new AwsError(400, 'BadRequestException', message);
 function readQuery(search) {
     const query = {};
     for (const part of search.slice(1).split('&')) {
-        if (!/^([\w.~-]|%[0-9A-F]{2})+=([\w.~-]|%[0-9A-F]{2})*$/.test(part)) throw bad(`'${part}' is not encoded as RFC 3986 says`);
+        if (!/^([\w.~-]|%[0-9A-F]{2})+=([\w.~-]|%[0-9A-F]{2})*$/.test(part))
+            throw bad(`'${part}' is not encoded as RFC 3986 says`);
         const [name, value] = part.split('=').map(decodeURIComponent);
         if (Object.hasOwn(query, name)) throw bad(`${name} is given twice`);
         if (![...SIGNING, ...PARAMETERS].includes(name)) throw bad(`${name} is not a parameter of ${PATH}`);
@@ -36,17 +41,21 @@ function readQuery(search) {
 function checkAsked({ 'language-code': language, 'media-encoding': encoding, 'sample-rate': rate }) {
     if (!LANGUAGES.includes(language)) throw bad(`language-code '${language}' is not supported.`);
     if (!['pcm', 'ogg-opus', 'flac'].includes(encoding)) throw bad(`media-encoding '${encoding}' is not supported.`);
-    if (!/^[1-9]\d{3,4}$/.test(rate) || rate < 8000 || rate > 48_000) throw bad(`sample-rate '${rate}' is not within 8000 and 48000.`);
+    if (!/^[1-9]\d{3,4}$/.test(rate) || rate < 8000 || rate > 48_000)
+        throw bad(`sample-rate '${rate}' is not within 8000 and 48000.`);
     return { languageCode: language, mediaEncoding: encoding, sampleRate: Number(rate) };
 }
 
 function checkTimes({ 'X-Amz-Date': date, 'X-Amz-Expires': expires }, now) {
     const signed = parseDate(date);
     if (signed === undefined) throw bad(`X-Amz-Date must be in ISO-8601 'basic format'. Got '${date}'.`);
-    if (!/^[1-9]\d*$/.test(expires ?? '') || Number(expires) > 300) throw bad('X-Amz-Expires must be between 1 and 300 seconds.');
+    if (!/^[1-9]\d*$/.test(expires ?? '') || Number(expires) > 300)
+        throw bad('X-Amz-Expires must be between 1 and 300 seconds.');
     const expiresAt = new Date(signed + Number(expires) * 1000);
-    if (signed > now + SKEW) throw badSignature(`Signature not yet current: ${date} is still later than ${longDate(now + SKEW)}`);
-    if (expiresAt <= now) throw badSignature(`Signature expired: ${longDate(expiresAt.getTime())} is now earlier than ${longDate(now)}`);
+    if (signed > now + SKEW)
+        throw badSignature(`Signature not yet current: ${date} is still later than ${longDate(now + SKEW)}`);
+    if (expiresAt <= now)
+        throw badSignature(`Signature expired: ${longDate(expiresAt.getTime())} is now earlier than ${longDate(now)}`);
     return { signedAt: new Date(signed), expiresAt };
 }
 
@@ -71,7 +80,7 @@ function checkAllowed(holder, region, now) {
         if (!allows(policy, ACTION, '*', context)) throw notAllowed(holder.arn, ACTION, '*');
 }
 
-/** What a browser may do with this URL: → {holder, languageCode, mediaEncoding, sampleRate, signedAt, expiresAt}, or throws. */
+/** What a browser gets for this URL: {holder, languageCode, mediaEncoding, sampleRate, signedAt, expiresAt}, or an AwsError. */
 export async function verifyTranscribe(aws, text) {
     const url = new URL(text);
     const { region } = aws;
