@@ -31,7 +31,8 @@ ${parts.join('\n')}
 }
 
 const html = (body, headers) => ({
-    status: 200, body, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': PAGE_POLICY, ...headers },
+    status: 200, body,
+    headers: { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': PAGE_POLICY, ...headers },
 });
 
 function list(mails) {
