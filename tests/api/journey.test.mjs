@@ -1,10 +1,11 @@
 // ./dev journey walks to its end against ./dev run, twice and at once, and shows what it does without its secrets.
-import path from 'node:path';
-import { assert, ROOT, run, test } from '../lib/harness.mjs';
+import { assert, run, ROOT, test } from '../lib/harness.mjs';
 import { devPlace, devRun } from '../lib/dev-run.mjs';
+import { shellOf } from '../lib/readme.mjs';
 import { has } from '../lib/run-config.mjs';
 
-const journey = (env) => run(path.join(ROOT, 'dev'), ['journey'], { env });
+const [, command] = shellOf('README.md', 'Start');
+const journey = (env) => run('bash', ['-c', command], { env, cwd: ROOT });
 
 test('the journey reaches its end, and again beside another', async (t) => {
     const dev = await devRun(t, await devPlace(t));

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import path from 'node:path';
-import { cleanup, descendants, freePort, isAlive, ROOT, run, spawnBound, tempDir, until } from './process.mjs';
+import { BUILD, cleanup, descendants, freePort, isAlive, ROOT, run, spawnBound, tempDir, until } from './process.mjs';
+import { shellOf } from './readme.mjs';
 
 /** A folder and a port for devRun(). */
 export async function devPlace(t) {
@@ -11,11 +12,14 @@ export async function devPlace(t) {
     return { dir, port: await freePort() };
 }
 
-/** Starts what ./dev run executes after its build → {env, url, output, tour, paste(text), stop()} */
+/** Starts it as README says → {env, url, output, tour, paste(text), stop()} */
 export async function devRun(t, { dir, port }, ...args) {
     const env = { ...process.env, VV_DEV_DIR: dir, VV_DEV_PORT: String(port) };
-    const child = spawnBound(process.execPath, [path.join(ROOT, 'tests/lib/run.mjs'), ...args],
-        { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // What ./dev builds before it starts is not what a sanitized run is about.
+    const command = BUILD === path.join(ROOT, 'build') ? shellOf('README.md', 'Start')[0].trim()
+        : `exec ${process.execPath} tests/lib/run.mjs`;
+    const child = spawnBound('bash', ['-c', [command, ...args].join(' ')],
+        { env, cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => { output += data; });
     const stop = async () => {

@@ -43,8 +43,9 @@ export function show(value, indent = '') {
 function fill(members, indent) {
     return members.reduce((text, member) => {
         const last = text.slice(text.lastIndexOf('\n') + 1);
-        const fits = indent.length + last.length + 2 + member.length <= WIDTH && !/[\n}\]]$/.test(last) && !member.includes('\n');
-        return `${text},${fits ? ' ' : `\n${indent}`}${member}`;
+        const fits = indent.length + last.length + 2 + member.length <= WIDTH;
+        const alone = /[}\]]$/.test(last) || member.includes('\n');
+        return `${text},${fits && !alone ? ' ' : `\n${indent}`}${member}`;
     });
 }
 

@@ -31,3 +31,38 @@ export function shellOf(file, section) {
     if (!found.length) throw new Error(`${file} has no shell block${section === undefined ? '' : ` below "${section}"`}`);
     return found.map((b) => b.text);
 }
+
+// ---- what a document shows of answers, against the real ones -----------------------------------
+
+/** The JSON objects in what programs printed, in order. */
+export function jsonIn(text) {
+    const found = [];
+    let start = 0;
+    let depth = 0;
+    for (const { 0: token, index } of text.matchAll(/"(?:\\.|[^"\\])*"|[{}]/g)) {
+        if (token === '{' && depth++ === 0) start = index;
+        if (token === '}' && depth > 0 && --depth === 0) found.push(JSON.parse(text.slice(start, index + 1)));
+    }
+    return found;
+}
+
+const withoutNumbers = (text) => text.replace(/\d+/g, '0');
+
+/** What is different in a shown value, as paths: ids and the digits of texts may be others, "..." leaves the rest out. */
+export function differences(shown, real, where = '') {
+    const differs = [`${where}: ${JSON.stringify(shown)} is shown, ${JSON.stringify(real)} is answered`];
+    if (typeof shown === 'string' && typeof real === 'string') {
+        const [said, is] = [shown, real].map(withoutNumbers);
+        return (said.endsWith('...') ? is.startsWith(said.slice(0, -3)) : is === said) ? [] : differs;
+    }
+    if (typeof shown === 'number' && /(^|[._])id$/.test(where)) return typeof real === 'number' ? [] : differs;
+    if (shown === null || typeof shown !== 'object') return shown === real ? [] : differs;
+    if (Array.isArray(shown)) {
+        const more = shown.at(-1) === '...';
+        const items = more ? shown.slice(0, -1) : shown;
+        if (!Array.isArray(real) || (more ? real.length < items.length : real.length !== items.length)) return differs;
+        return items.flatMap((item, i) => differences(item, real[i], `${where}[${i}]`));
+    }
+    if (Object.keys(shown).join() !== Object.keys(real ?? {}).join()) return differs;
+    return Object.entries(shown).flatMap(([key, item]) => differences(item, real[key], `${where}.${key}`));
+}
