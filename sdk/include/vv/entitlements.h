@@ -36,6 +36,7 @@ struct vv_ask {
 struct vv_verdict {
     uint32_t size;
     uint32_t outcome;      /* enum vv_outcome; for VV_UNKNOWN_CALLER nothing below is set */
+    int64_t now;           /* by the database's clock */
     int64_t user_id;       /* of the caller */
     int64_t credential_id; /* as its source numbers it; 0 = asked by user */
     const char *email;
