@@ -67,12 +67,10 @@ static const char *authorize_endpoint(struct vv_request *req)
 /* ---- limits -----------------------------------------------------------------------------------
  */
 
-/* Over a limit: as a proxy passes it on. */
-static int authorize_over(struct vv_request *req, const char *code, const char *detail)
+/* What a limit that is reached is told with: not every proxy passes 429 on. */
+static uint32_t authorize_status(void)
 {
-    uint32_t status = apikeys_conf()->authorize_over_limit == OVER_LIMIT_IS_429 ? 429 : 403;
-
-    return vv_fail(req, status, code, "%s", detail);
+    return apikeys_conf()->authorize_over_limit == OVER_LIMIT_IS_429 ? 429 : 403;
 }
 
 /* Counts keys that nobody has, per network; `amount` 0: may it try any? */
@@ -89,9 +87,8 @@ static int authorize_misses(struct vv_request *req, uint32_t amount)
     seconds = (state.retry_after + 999999) / 1000000;
     vv_reply_header(req, "Retry-After",
                     vv_printf(req, "%" PRId64, seconds < 1 ? (int64_t)1 : seconds));
-    return authorize_over(req, "rate_limited",
-                          "Too many unknown API keys came from your network; try again a little "
-                          "later");
+    return vv_fail(req, authorize_status(), "rate_limited",
+                   "Too many unknown API keys came from your network; try again a little later");
 }
 
 static int authorize_refuse(struct vv_request *req, const struct vv_verdict *verdict)
@@ -103,10 +100,12 @@ static int authorize_refuse(struct vv_request *req, const struct vv_verdict *ver
     /* It sets the headers also where another status takes the place of its own. */
     rc = vv_entitlements()->answer(req, verdict);
     if (verdict->outcome == VV_OVER_QUOTA)
-        return authorize_over(req, "quota_exceeded",
-                              "The calls of this period are used up; a larger plan has more");
+        return vv_fail(req, authorize_status(), "quota_exceeded",
+                       "This period's calls are used up: %" PRId64 " of %" PRId64, verdict->used,
+                       verdict->limit);
     if (verdict->outcome == VV_OVER_RATE)
-        return authorize_over(req, "rate_limited", "Too many calls; try again a little later");
+        return vv_fail(req, authorize_status(), "rate_limited",
+                       "Too many calls at once; try again shortly");
     return rc;
 }
 
