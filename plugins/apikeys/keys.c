@@ -67,7 +67,8 @@ int apikeys_revoke(struct vv_request *req, int64_t id, int64_t user_id)
 
     VV_TRY(vv_write(req, &rows,
                     "update api_keys set is_active = false, revoked_at = now()"
-                    " where id = $1 and $2 in (user_id, 0) and is_active returning id",
+                    " where id = $1 and ($2 = 0::bigint or user_id = $2) and is_active"
+                    " returning id",
                     VV_INT(id), VV_INT(user_id)));
     return vv_rows_count(rows) > 0 ? 0 : VV_ENOTFOUND;
 }

@@ -142,7 +142,9 @@ int apikeys_once(struct vv_request *req, const struct vv_ask *ask)
         answer = vv_json_text(apikeys_verdict_json(req, &verdict));
     VV_TRY(once_keep(&once, tx, &verdict, answer));
     VV_TRY(vv_commit(tx));
-    VV_TRY(vv_entitlements()->answer(req, &verdict));
+    rc = vv_entitlements()->answer(req, &verdict);
+    if (rc < 0 || answer == NULL)
+        return rc;
     apikeys_used(verdict.credential_id);
     return vv_reply_bytes(req, 200, "application/json", answer, strlen(answer));
 }

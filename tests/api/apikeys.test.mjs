@@ -238,7 +238,8 @@ describe('an operator', () => {
     test('is told what is wrong', async () => {
         const person = await newUser(s);
         for (const [args, said] of [[['list'], /Whose keys/], [['list', 'nobody@vv.test'], /There is no account/],
-            [['revoke', 'x'], /Which key/], [['revoke', '0'], /Which key/], [['revoke', '123456789'], /There is no key 123456789/],
+            [['revoke', 'x'], /Which key/], [['revoke', '0'], /Which key/],
+            [['revoke', '123456789'], /There is no key 123456789/],
             [['create', person.email], /Name the account/], [['create', person.email, ''], /Name the account/],
             [['create', person.email, 'x'.repeat(101)], /1 to 100/], [['create', 'nobody@vv.test', 'x'], /no account/]]) {
             const { code, stderr } = await vvctl(s, ['key', ...args]);
@@ -261,4 +262,13 @@ describe('an operator', () => {
             assert.ok(!(stdout + stderr).includes('yyyy') && !(stdout + stderr).includes(token));
         }
     });
+});
+
+test('the document has every route but those for Envoy', async () => {
+    const { paths } = (await s.get('/openapi.json')).json;
+    const found = Object.entries(paths).filter(([name]) => name.startsWith('/api-keys'))
+        .map(([name, methods]) => `${name} ${Object.keys(methods).sort()}`);
+    assert.deepEqual(found.sort(), ['/api-keys get,post', '/api-keys/authorize get', '/api-keys/regenerate post',
+        '/api-keys/validate post', '/api-keys/{id} delete']);
+    assert.deepEqual(paths['/api-keys/validate'].post.security, [{ service: [] }]);
 });

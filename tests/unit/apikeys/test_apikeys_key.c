@@ -83,8 +83,8 @@ static void refuses_every_single_change(void **state)
 
 static void refuses_garbage(void **state)
 {
-    static const char *const garbage[] = {"",         "_",        "vv",         "vv_",
-                                          "vv__",     " ",        "vv_" ZEROS,  "null",
+    static const char *const garbage[] = {"",         "_",        "vv",          "vv_",
+                                          "vv__",     " ",        ("vv_" ZEROS), "null",
                                           "Bearer x", "\xff\xfe", "vv_\xc3\xa4"};
     char key[KEY_SIZE], text[1024];
 
