@@ -306,6 +306,13 @@ static void batcher_encode(struct batcher *batcher, struct vv_db_params *params)
     }
 }
 
+static int batcher_submit(const struct vv_batch *batch, struct vv_db_unit *unit)
+{
+    if ((batch->flags & VV_BATCH_WAITS) != 0)
+        return vv_db_submit_waiting(unit);
+    return vv_db_lane_submit(vv_db_lane((batch->flags & VV_BATCH_READ) != 0), unit);
+}
+
 static void batcher_on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct batcher *batcher = arg;
@@ -326,7 +333,7 @@ static void batcher_on_turn(evutil_socket_t fd, short what, void *arg)
     unit->arg = batcher;
     unit->done = batcher_done;
     batcher->in_flight = true;
-    rc = vv_db_lane_submit(vv_db_lane((batcher->batch->flags & VV_BATCH_READ) != 0), unit);
+    rc = batcher_submit(batcher->batch, unit);
     if (rc < 0) {
         vv_db_unit_fail(unit, rc);
         batcher_done(unit);
