@@ -69,18 +69,29 @@ void vv_buffer_char(struct vv_buffer *buffer, char c)
     buffer->data[buffer->length] = '\0';
 }
 
-void vv_buffer_int(struct vv_buffer *buffer, int64_t number)
+size_t vv_int_text(int64_t number, char ret_text[VV_INT_TEXT])
 {
-    char digits[24], *at = digits + sizeof digits;
+    char digits[VV_INT_TEXT], *at = digits + sizeof digits;
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    size_t length;
 
+    *--at = '\0';
     do {
         *--at = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
     if (number < 0)
         *--at = '-';
-    vv_buffer_add(buffer, at, (size_t)(digits + sizeof digits - at));
+    length = (size_t)(digits + sizeof digits - at);
+    memcpy(ret_text, at, length);
+    return length - 1;
+}
+
+void vv_buffer_int(struct vv_buffer *buffer, int64_t number)
+{
+    char text[VV_INT_TEXT];
+
+    vv_buffer_add(buffer, text, vv_int_text(number, text));
 }
 
 void vv_buffer_printf(struct vv_buffer *buffer, const char *format, ...)

@@ -117,7 +117,8 @@ static void item_finish(struct batch_item *item, int code, const char *sqlstate)
     vv_list_remove(&item->link);
     if (call != NULL) {
         call->code = code;
-        snprintf(call->sqlstate, sizeof call->sqlstate, "%s", sqlstate);
+        if (code != 0)
+            snprintf(call->sqlstate, sizeof call->sqlstate, "%s", sqlstate);
         vv_fiber_wake(&call->wait, 0);
     }
     free(item);

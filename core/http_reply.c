@@ -293,7 +293,7 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
 {
     struct vv_http_header *header;
     struct vv_buffer lines;
-    char length[24];
+    char length[VV_INT_TEXT];
 
     vv_buffer_init(&lines, http->req->arena);
     vv_buffer_text(&lines, reply_date());
@@ -306,11 +306,8 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
     if (vv_http_find_header(http, "Cache-Control") == NULL)
         reply_line(&lines, "Cache-Control", "no-store");
     reply_add(out, "Date", lines.data, lines.length);
-    if (http->status != 204 && http->status != 304) {
-        int digits = snprintf(length, sizeof length, "%zu", http->data_length);
-
-        reply_add(out, "Content-Length", length, (size_t)digits);
-    }
+    if (http->status != 204 && http->status != 304)
+        reply_add(out, "Content-Length", length, vv_int_text((int64_t)http->data_length, length));
     if (http->conn == NULL || http->conn->close)
         evhttp_add_header(out, "Connection", "close");
 }
