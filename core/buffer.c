@@ -163,11 +163,9 @@ static void buffer_json_control(struct vv_buffer *buffer, uint8_t c)
     }
 }
 
-/* Most of all text. */
-static bool buffer_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
-}
+/* What stands in a JSON string as it is: most of all text. */
+static const bool buffer_plain[256] = {
+    [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
 void vv_buffer_json(struct vv_buffer *buffer, const char *text, size_t length)
 {
@@ -178,7 +176,7 @@ void vv_buffer_json(struct vv_buffer *buffer, const char *text, size_t length)
     while (at < end) {
         size_t step;
 
-        if (buffer_plain(*at)) {
+        if (buffer_plain[*at]) {
             at++;
             continue;
         }
