@@ -90,8 +90,9 @@ size_t vv_int_text(int64_t number, char ret_text[VV_INT_TEXT])
 void vv_buffer_int(struct vv_buffer *buffer, int64_t number)
 {
     char text[VV_INT_TEXT];
+    size_t length = vv_int_text(number, text);
 
-    vv_buffer_add(buffer, text, vv_int_text(number, text));
+    vv_buffer_add(buffer, text, length);
 }
 
 void vv_buffer_printf(struct vv_buffer *buffer, const char *format, ...)

@@ -306,8 +306,11 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
     if (vv_http_find_header(http, "Cache-Control") == NULL)
         reply_line(&lines, "Cache-Control", "no-store");
     reply_add(out, "Date", lines.data, lines.length);
-    if (http->status != 204 && http->status != 304)
-        reply_add(out, "Content-Length", length, vv_int_text((int64_t)http->data_length, length));
+    if (http->status != 204 && http->status != 304) {
+        size_t digits = vv_int_text((int64_t)http->data_length, length);
+
+        reply_add(out, "Content-Length", length, digits);
+    }
     if (http->conn == NULL || http->conn->close)
         evhttp_add_header(out, "Connection", "close");
 }
