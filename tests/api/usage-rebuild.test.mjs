@@ -174,6 +174,6 @@ test('vvctl usage show tells of one account, by its id or address', async () => 
     assert.deepEqual([none.code, /There is no account nobody@vv.test/.test(none.stderr)], [1, true]);
     assert.equal((await vvctl(s, ['usage', 'show'])).code, 1);
     assert.equal((await vvctl(s, ['usage', 'rebuild', 'now'])).code, 1);
-    const { stdout } = await vvctl(s, ['help']);
+    const { stdout } = await vvctl(s, ['--help']);
     assert.match(stdout, /usage show +ADDRESS\|ID/);
 });
