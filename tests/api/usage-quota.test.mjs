@@ -6,6 +6,7 @@ import { decide, entitlements, logCalls, startUsage, usageOf } from '../lib/call
 const s = await startUsage({ after }, {
     plugins: ['stripe'],
     config: {
+        server: { drain_timeout: '500ms' },
         'plan:pro_yearly': { name: 'Pro', price_id: 'price_pro_yearly', price: '199.90', currency: 'usd', interval: 'year',
             api_calls: 6000 },
     },
@@ -46,6 +47,19 @@ test('quota_edit_plan: an edited limit counts at the next call, and no balance m
     s.writeConfig({ 'plan:pro': { api_calls: '5000' } });
     await s.reload();
     assert.deepEqual([(await usageOf(s, one)).used, (await usageOf(s, one)).remaining], [4002, 998]);
+});
+
+test('the profile says what the decision would say', async () => {
+    const person = await subscriber();
+    const profile = async () => {
+        const { json } = await s.get('/profile', { token: person.token });
+        return [json.subscription_status, json.api_calls_used, json.api_calls_limit];
+    };
+    await decide(s, person, { cost: 12 });
+    assert.deepEqual(await profile(), ['active', 12, 5000]);
+    await s.db.query('update entitlements set access_until = now() where user_id = $1', [person.id]);
+    assert.equal((await decide(s, person, {})).outcome, 'no_access');
+    assert.deepEqual(await profile(), ['active', 12, 0]);
 });
 
 test('quota_replan: a smaller plan in the middle of a period denies the next call', async () => {

@@ -3,7 +3,7 @@ import { after, assert, login, newUser, register, test, until, vvctl } from '../
 import { newCustomer, settled } from '../lib/subscribers.mjs';
 import { decide, entitlements, logCalls, rollUp, startUsage, usageOf } from '../lib/calls.mjs';
 
-const s = await startUsage({ after }, { plugins: ['stripe'] });
+const s = await startUsage({ after }, { plugins: ['stripe'], config: { server: { drain_timeout: '500ms' } } });
 const HOUR = 3600_000;
 const idle = () => until(async () => (await s.db.query("select from jobs where kind like 'usage.%'")).length === 0,
     { what: 'no job of usage is left' });

@@ -54,6 +54,8 @@ static int decide(struct vv_request *req)
             VV_TRY(vv_entitlements()->decide(req, &ask, &verdict));
         allowed += verdict.outcome == VV_ALLOWED;
     }
+    if (verdict.outcome > VV_OVER_RATE)
+        return vv_fail(req, 500, "no_outcome", "%u is no outcome", verdict.outcome);
     if (vv_body_bool(req, "answer"))
         VV_TRY(vv_entitlements()->answer(req, &verdict));
     put_verdict(json, &verdict);
