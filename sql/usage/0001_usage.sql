@@ -334,10 +334,12 @@ begin
     if not found then
         return false;
     end if;
-    first := usage_period_start(e.anchor, greatest(statement_timestamp(), least(e.period_start, now() + interval '1 hour')));
-    last := usage_month(e.anchor, usage_months(e.anchor, first) + 1);
+    first := usage_period_start(e.anchor, case when e.period_start between statement_timestamp()
+                                                    and statement_timestamp() + interval '1 hour' then e.period_start
+                                               else statement_timestamp() end);
+    last := usage_period_end(e.anchor, first);
     cost := usage_cost(who, first, 'infinity');
-    if not found or (e.period_start, e.period_end, e.used) = (first, last, cost)
+    if (e.period_start, e.period_end, e.used) = (first, last, cost)
        or e.period_end <= statement_timestamp() and cost = 0 then
         return false;
     end if;

@@ -42,7 +42,7 @@ static int decide(struct vv_request *req)
     struct vv_ask ask =
         VV_ASK(vv_body_int(req, "user"), vv_body_text(req, "endpoint"), vv_body_int(req, "cost"));
     struct vv_json *json = vv_object(req);
-    struct vv_verdict verdict;
+    struct vv_verdict verdict = {.size = 0};
     int64_t allowed = 0;
 
     if (vv_body_bool(req, "unrated"))
