@@ -19,7 +19,7 @@ export function toIni(config) {
 }
 
 /** What every test's server has, with the plugins that were asked for switched on. */
-export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail, stripe }) {
+export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail, stripe, aws }) {
     const config = {
         server: {
             listen: `127.0.0.1:${port}`, public_url: `http://127.0.0.1:${port}`, workers: 1, job_workers: 1,
@@ -33,6 +33,7 @@ export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail, str
     if (config.auth) Object.assign(config.auth, { jwt_secret: TEST_SECRET, bcrypt_cost: 4 });
     if (config.mail) Object.assign(config.mail, mailSection(mail));
     if (config.stripe) Object.assign(config.stripe, stripeSection(stripe));
+    if (config.aws) Object.assign(config.aws, awsSection(aws));
     return config.stripe ? { ...config, ...planSections() } : config;
 }
 
@@ -50,7 +51,12 @@ export function stripeSection(stripe) {
     return { secret_key: stripe.secretKey, webhook_secret: stripe.webhookSecret, api_base: stripe.apiBase };
 }
 
-/** The plans that stand-in sells by the month. */
+/** The [aws] section for a stand-in of tests/peers/aws; its keys come by the environment: aws.env(). */
+export function awsSection(aws) {
+    return { region: aws.region, role_arn: aws.roleArn, sts_endpoint: aws.endpoint };
+}
+
+/** The plans that Stripe's stand-in sells by the month. */
 export function planSections() {
     const plan = (name, price, calls) => ({
         name, price_id: `price_${name.toLowerCase()}_monthly`, price, currency: 'usd', interval: 'month', api_calls: calls,

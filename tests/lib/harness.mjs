@@ -8,4 +8,5 @@ export { dropIdle, raw, request } from './http.mjs';
 export { BUILD, canConnect, cleanup, freePort, isAlive, mustRun, ROOT, run, spawnBound, tempDir, until } from './process.mjs';
 export { login, newUser, PASSWORD, readMail, register, verify } from './accounts.mjs';
 export { startFaultyMail, startMail } from '../peers/mail/index.mjs';
+export { startAws } from '../peers/aws/index.mjs';
 export { startStripe } from '../peers/stripe/index.mjs';

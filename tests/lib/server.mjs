@@ -5,6 +5,7 @@ import path from 'node:path';
 import { defaults, linkPlugins, merge, toIni } from './config.mjs';
 import { dropIdle, raw, request } from './http.mjs';
 import { freshDatabase } from './postgres.mjs';
+import { startAws } from '../peers/aws/index.mjs';
 import { startMail } from '../peers/mail/index.mjs';
 import { startStripe } from '../peers/stripe/index.mjs';
 import { BUILD, cleanup, descendants, freePort, isAlive, run, spawnBound, tempDir, until } from './process.mjs';
@@ -17,7 +18,8 @@ const STOP_DEADLINE = 20_000;
  * Options: plugins: names to enable; config: {section: {key: value}} laid over the defaults; pluginDir; env; args;
  * waitReady: false | 'live' (up, database or not) | true; database: one of freshDatabase(), false for none;
  * postgres: a cluster of startPostgres() to make the database in; mail: one of startMail() (made when "mail" is on);
- * stripe: one of startStripe() (made when "stripe" is on; its webhooks come here); program: another vvserverd than the build's.
+ * stripe: one of startStripe() (made when "stripe" is on; its webhooks come here); aws: one of startAws() (made when "aws" is
+ * on; its keys are in the environment, under what env says); program: another vvserverd than the build's.
  */
 export async function startServer(t, options = {}) {
     const server = new Server(t, options);
@@ -39,6 +41,7 @@ export class Server {
         const { plugins, config, pluginDir, postgres } = this.options;
         if (plugins.includes('mail')) this.mail = this.options.mail ?? await startMail(this.t);
         if (plugins.includes('stripe')) this.stripe = this.options.stripe ?? await startStripe(this.t);
+        if (plugins.includes('aws')) this.aws = this.options.aws ?? await startAws(this.t);
         this.db = this.options.database === false ? null
             : this.options.database ?? await freshDatabase(this.t, postgres);
         this.databaseUrl = this.db?.url;
@@ -58,11 +61,11 @@ export class Server {
     }
 
     async start() {
-        const { env, args = [], waitReady, program = path.join(BUILD, 'bin/vvserverd') } = this.options;
+        const { args = [], waitReady, program = path.join(BUILD, 'bin/vvserverd') } = this.options;
         const log = openSync(this.logFile, 'a');
         this.stopping = false;
         this.child = spawnBound(program, ['-c', this.ini, ...args], {
-            stdio: ['ignore', log, log], env: { ...process.env, ...env },
+            stdio: ['ignore', log, log], env: this.env,
         });
         this.pid = this.child.pid;
         if (waitReady === false) return;
@@ -76,6 +79,9 @@ export class Server {
             throw new Error(`the server did not get ready; its log:\n${tail(this.logText)}`, { cause: error });
         }
     }
+
+    /** What its processes, and vvctl, find in their environment. */
+    get env() { return { ...process.env, ...this.aws?.env(), ...this.options.env }; }
 
     get running() { return this.child.exitCode === null && this.child.signalCode === null; }
 
@@ -171,7 +177,7 @@ function tail(text, lines = 60) {
 
 /** vvctl with a server's configuration → {code, stdout, stderr} */
 export function vvctl(server, args, options) {
-    return run(path.join(BUILD, 'bin/vvctl'), ['-c', server.ini, ...args], options);
+    return run(path.join(BUILD, 'bin/vvctl'), ['-c', server.ini, ...args], { env: server.env, ...options });
 }
 
 /** vvserverd without serving: args such as ['--check'] or ['--show-routes'] on INI text or a config object. */
