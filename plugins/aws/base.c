@@ -3,7 +3,7 @@
 
 #define BASE_EARLY  (300 * INT64_C(1000000)) /* before they expire, new ones are fetched */
 #define BASE_JITTER (60 * INT64_C(1000000))  /* up to so much earlier still */
-#define BASE_LAST   (10 * INT64_C(1000000))  /* with less left they are of no use */
+#define BASE_LAST   (2 * INT64_C(1000000))   /* with less left they are of no use */
 #define BASE_ODD    (30 * INT64_C(1000000))  /* how long ones serve that seem to have expired */
 #define BASE_PAUSE  (10 * AWS_SECOND)        /* before a refresh that failed is tried again */
 #define BASE_POLL   20                       /* milliseconds */
@@ -52,7 +52,7 @@ static void base_take(struct aws_finding *finding)
 
     /* Handed out just now, and expired by our clock: either that clock is wrong, or whoever hands
      * them out has trouble. AWS knows; here they count for a moment. */
-    if (finding->keys.expires != 0 && lifetime < BASE_ODD) {
+    if (finding->keys.expires != 0 && lifetime <= BASE_LAST) {
         finding->keys.expires += BASE_ODD - lifetime;
         lifetime = BASE_ODD;
     }
@@ -64,9 +64,9 @@ static void base_take(struct aws_finding *finding)
     base.refresh_at = 0;
     if (finding->keys.expires == 0)
         return;
-    /* Of what lives shortly a quarter: else it would be fetched for every call. */
+    /* Of what lives shortly a half: else it would be fetched for every call. */
     early = BASE_EARLY + aws_chance(BASE_JITTER);
-    base.refresh_at = finding->keys.expires - (early < lifetime / 4 ? early : lifetime / 4);
+    base.refresh_at = finding->keys.expires - (early < lifetime / 2 ? early : lifetime / 2);
 }
 
 static int base_search(struct vv_request *req, struct aws_finding *finding)

@@ -1,4 +1,5 @@
-/* AWS's Signature Version 4 for URLs: who has the URL may do what it says, for a while. */
+/* AWS's Signature Version 4, where libcurl's does not do: in URLs, and by another clock than ours.
+ */
 #include "sigv4.h"
 
 #include "aws.h"
@@ -41,23 +42,45 @@ static bool sigv4_step(const void *key, size_t length, const char *text,
            written == SIGV4_BYTES;
 }
 
-/* The key of the day, region and service signs the text. */
-static bool sigv4_sign(struct vv_request *req, const struct aws_presign *what, const char *day,
-                       const char *text, char ret_text[SIGV4_HEX])
-{
-    const char *first = vv_printf(req, "AWS4%s", what->secret);
-    unsigned char one[SIGV4_BYTES], two[SIGV4_BYTES];
-    bool done = sigv4_step(first, strlen(first), day, one) &&
-                sigv4_step(one, sizeof one, what->region, two) &&
-                sigv4_step(two, sizeof two, what->service, one) &&
-                sigv4_step(one, sizeof one, "aws4_request", two) &&
-                sigv4_step(two, sizeof two, text, one);
+/* What a signature is good for, beside what it covers. */
+struct sigv4_scope {
+    const char *time, *region, *service, *secret;
+    const char *text; /* "20261001/REGION/SERVICE/aws4_request" */
+};
 
+static struct sigv4_scope sigv4_scope(struct vv_request *req, const char *time, const char *region,
+                                      const char *service, const char *secret)
+{
+    return (struct sigv4_scope){
+        .time = time,
+        .region = region,
+        .service = service,
+        .secret = secret,
+        .text = vv_printf(req, "%.8s/%s/%s/aws4_request", time, region, service)};
+}
+
+/* The key of the day, region and service signs the canonical request's hash. */
+static bool sigv4_sign(struct vv_request *req, const struct sigv4_scope *scope,
+                       const char *canonical, char ret_text[SIGV4_HEX])
+{
+    const char *first = vv_printf(req, "AWS4%s", scope->secret);
+    const char *day = vv_printf(req, "%.8s", scope->time), *text;
+    unsigned char one[SIGV4_BYTES], two[SIGV4_BYTES];
+    char hash[SIGV4_HEX];
+    bool done = sigv4_hash(canonical, hash);
+
+    text = vv_printf(req, SIGV4_METHOD "\n%s\n%s\n%s", scope->time, scope->text, done ? hash : "");
+    done = done && sigv4_step(first, strlen(first), day, one) &&
+           sigv4_step(one, sizeof one, scope->region, two) &&
+           sigv4_step(two, sizeof two, scope->service, one) &&
+           sigv4_step(one, sizeof one, "aws4_request", two) &&
+           sigv4_step(two, sizeof two, text, one);
     if (done)
         sigv4_hex(one, ret_text);
     explicit_bzero(one, sizeof one);
     explicit_bzero(two, sizeof two);
     explicit_bzero((void *)(uintptr_t)first, strlen(first));
+    ERR_clear_error();
     return done;
 }
 
@@ -103,27 +126,54 @@ static const char *sigv4_query(struct vv_request *req, const struct aws_presign 
 
 const char *aws_presign(struct vv_request *req, const struct aws_presign *what)
 {
-    char time[17], hash[SIGV4_HEX], signature[SIGV4_HEX];
-    const char *scope, *query, *day, *payload = what->payload;
-    bool done;
+    char time[17], hash[SIGV4_HEX] = "", signature[SIGV4_HEX];
+    struct sigv4_scope scope;
+    const char *query, *canonical;
 
     aws_time_basic(what->now, time);
-    day = vv_printf(req, "%.8s", time);
-    scope = vv_printf(req, "%s/%s/%s/aws4_request", day, what->region, what->service);
-    query = sigv4_query(req, what, scope, time);
-    if (query == NULL)
+    scope = sigv4_scope(req, time, what->region, what->service, what->secret);
+    query = sigv4_query(req, what, scope.text, time);
+    if (query == NULL || (what->payload == NULL && !sigv4_hash("", hash)))
         return NULL;
-    done = payload != NULL || sigv4_hash("", hash);
-    if (payload == NULL)
-        payload = vv_strdup(req, hash);
-    done = done &&
-           sigv4_hash(vv_printf(req, "GET\n%s\n%s\nhost:%s\n\nhost\n%s", what->path, query,
-                                what->host, payload),
-                      hash) &&
-           sigv4_sign(req, what, day,
-                      vv_printf(req, SIGV4_METHOD "\n%s\n%s\n%s", time, scope, hash), signature);
-    ERR_clear_error();
-    return done ? vv_printf(req, "%s://%s%s?%s&X-Amz-Signature=%s", what->scheme, what->host,
-                            what->path, query, signature)
-                : NULL;
+    canonical = vv_printf(req, "GET\n%s\n%s\nhost:%s\n\nhost\n%s", what->path, query, what->host,
+                          what->payload == NULL ? hash : what->payload);
+    if (!sigv4_sign(req, &scope, canonical, signature))
+        return NULL;
+    return vv_printf(req, "%s://%s%s?%s&X-Amz-Signature=%s", what->scheme, what->host, what->path,
+                     query, signature);
+}
+
+/* As libcurl writes the header Host: without the scheme's own port. */
+static const char *sigv4_host(struct vv_request *req, const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+    size_t length = strcspn(host, "/");
+    const char *port = url[4] == 's' ? ":443" : ":80";
+
+    if (length > strlen(port) && strncmp(host + length - strlen(port), port, strlen(port)) == 0)
+        length -= strlen(port);
+    return vv_printf(req, "%.*s", (int)length, host);
+}
+
+const char *aws_sign_post(struct vv_request *req, const struct aws_signed *what)
+{
+    const char *path = strchr(strstr(what->url, "://") + 3, '/'), *names = "host;x-amz-date",
+               *headers = vv_printf(req, "host:%s\nx-amz-date:%s\n", sigv4_host(req, what->url),
+                                    what->time);
+    const struct sigv4_scope scope =
+        sigv4_scope(req, what->time, what->region, what->service, what->secret);
+    char hash[SIGV4_HEX], signature[SIGV4_HEX];
+
+    if (what->token != NULL) {
+        names = "host;x-amz-date;x-amz-security-token";
+        headers = vv_printf(req, "%sx-amz-security-token:%s\n", headers, what->token);
+    }
+    if (!sigv4_hash(what->body, hash) ||
+        !sigv4_sign(req, &scope,
+                    vv_printf(req, "POST\n%s\n\n%s\n%s\n%s", path == NULL ? "/" : path, headers,
+                              names, hash),
+                    signature))
+        return NULL;
+    return vv_printf(req, SIGV4_METHOD " Credential=%s/%s, SignedHeaders=%s, Signature=%s",
+                     what->id, scope.text, names, signature);
 }

@@ -1,4 +1,5 @@
-/* AWS's Signature Version 4 for URLs: who has the URL may do what it says, for a while. */
+/* AWS's Signature Version 4, where libcurl's does not do: in URLs, and by another clock than ours.
+ */
 #ifndef AWS_SIGV4_H
 #define AWS_SIGV4_H
 
@@ -23,5 +24,18 @@ struct aws_presign {
 /* A GET of that URL, signed in its query, with the header Host alone. NULL: OpenSSL failed.
  * Request. */
 const char *aws_presign(struct vv_request *req, const struct aws_presign *what);
+
+/* A POST that is to be signed in its headers. Everything is borrowed. */
+struct aws_signed {
+    const char *url; /* scheme://host[:port]/path */
+    const char *region, *service;
+    const char *id, *secret, *token;
+    const char *body;
+    const char *time; /* "20261001T120000Z": goes in the header X-Amz-Date */
+};
+
+/* The header Authorization for it; it covers Host, X-Amz-Date and, when there is a token,
+ * X-Amz-Security-Token. NULL: OpenSSL failed. Request. */
+const char *aws_sign_post(struct vv_request *req, const struct aws_signed *what);
 
 #endif

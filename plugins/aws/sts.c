@@ -1,5 +1,6 @@
 /* AWS's Security Token Service: one call, when it is repeated, and what its answers mean. */
 #include "aws.h"
+#include "sigv4.h"
 #include "xml.h"
 
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #define STS_MOST      2000
 #define STS_SKEW      (60 * INT64_C(1000000)) /* of our clock, before it is worth a correction */
 #define STS_MARGIN    5                       /* seconds that a call may be on its way */
+#define STS_HEADERS   4                       /* the last is the end */
 #define STS_TEXT      256
 #define STS_TOKEN_MAX 16384
 
@@ -50,14 +52,41 @@ static const char *sts_form(struct vv_request *req, const struct aws_call *call)
     return vv_printf(req, "%s&DurationSeconds=%" PRId64, form, seconds);
 }
 
+/* libcurl signs by this machine's clock. Where that is wrong we sign ourselves: a header X-Amz-Date
+ * of ours libcurl 7.88 would take, and then send twice. False: it could not be signed. */
+static bool sts_sign(struct vv_request *req, const struct aws_call *call, struct vv_http_call *http,
+                     struct vv_http_pair headers[STS_HEADERS])
+{
+    struct aws_signed what = {
+        .url = http->url, .region = aws_conf()->region, .service = "sts", .body = http->body};
+    char time[17];
+    size_t count = 0;
+
+    if (call->keys->token != NULL)
+        headers[count++] = (struct vv_http_pair){"X-Amz-Security-Token", call->keys->token};
+    http->headers = headers;
+    if (sts.skew == 0) {
+        http->aws_sigv4 = aws_setup.sts_sigv4;
+        http->user = call->keys->id;
+        http->password = call->keys->secret;
+        return true;
+    }
+    aws_time_basic(aws_now(), time);
+    what.time = vv_strdup(req, time);
+    what.id = call->keys->id;
+    what.secret = call->keys->secret;
+    what.token = call->keys->token;
+    headers[count++] = (struct vv_http_pair){"X-Amz-Date", what.time};
+    headers[count] = (struct vv_http_pair){"Authorization", aws_sign_post(req, &what)};
+    return headers[count].value != NULL;
+}
+
 static int sts_send(struct vv_request *req, const struct aws_call *call, const char *form,
                     struct vv_http_answer **ret_answer)
 {
     struct vv_http_call http = VV_HTTP_CALL("POST", aws_setup.sts_url);
     int64_t left = call->until - aws_steady(), share = aws_conf()->timeout / 3;
-    struct vv_http_pair headers[3] = {{NULL, NULL}};
-    char time[17];
-    size_t count = 0;
+    struct vv_http_pair headers[STS_HEADERS] = {{NULL, NULL}};
 
     http.body = form;
     http.body_length = strlen(form);
@@ -69,19 +98,8 @@ static int sts_send(struct vv_request *req, const struct aws_call *call, const c
     http.attempts = 1;
     http.timeout = (uint32_t)(left < 1 ? 1 : left < share ? left : share);
     http.attempt_timeout = http.timeout;
-    if (call->keys != NULL) {
-        http.aws_sigv4 = aws_setup.sts_sigv4;
-        http.user = call->keys->id;
-        http.password = call->keys->secret;
-        if (call->keys->token != NULL)
-            headers[count++] = (struct vv_http_pair){"X-Amz-Security-Token", call->keys->token};
-        /* libcurl signs with the time of this header in place of our clock's. */
-        if (sts.skew != 0) {
-            aws_time_basic(aws_now(), time);
-            headers[count++] = (struct vv_http_pair){"X-Amz-Date", time};
-        }
-        http.headers = headers;
-    }
+    if (call->keys != NULL && !sts_sign(req, call, &http, headers))
+        return VV_EUNAVAILABLE;
     return vv_http_call(req, &http, ret_answer);
 }
 

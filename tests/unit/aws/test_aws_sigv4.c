@@ -10,6 +10,12 @@
     "&X-Amz-Date=20150830T123600Z&X-Amz-Expires=3600"
 #define TOKEN "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"
 
+#define STS_TOKEN                                                                                  \
+    "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSP" \
+    "fIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT" \
+    "7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlz" \
+    "m8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA=="
+
 static const struct aws_pair nothing[] = {{NULL, NULL}};
 
 /* What AWS's signing test suite (v4) is signed with. */
@@ -106,6 +112,36 @@ static void too_many_parameters(void **state)
     assert_null(aws_presign(req, &what));
 }
 
+/* post-vanilla, and post-sts-header-before with a token. */
+static void headers_of_a_post(void **state)
+{
+    struct aws_signed what = {.url = "https://example.amazonaws.com:443/",
+                              .region = "us-east-1",
+                              .service = "service",
+                              .id = "AKIDEXAMPLE",
+                              .secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+                              .body = "",
+                              .time = "20150830T123600Z"};
+    const char *expected =
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+        "SignedHeaders=host;x-amz-date, "
+        "Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b";
+
+    (void)state;
+    assert_string_equal(aws_sign_post(req, &what), expected);
+    what.url = "http://example.amazonaws.com:80/";
+    assert_string_equal(aws_sign_post(req, &what), expected);
+    what.url = "http://example.amazonaws.com:443/";
+    assert_string_not_equal(aws_sign_post(req, &what), expected);
+    what.url = "https://example.amazonaws.com";
+    what.token = STS_TOKEN;
+    assert_string_equal(
+        aws_sign_post(req, &what),
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+        "SignedHeaders=host;x-amz-date;x-amz-security-token, "
+        "Signature=85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +150,7 @@ int main(void)
         cmocka_unit_test(what_is_not_ascii_is_escaped),
         cmocka_unit_test(a_token_is_signed_with_the_rest),
         cmocka_unit_test(too_many_parameters),
+        cmocka_unit_test(headers_of_a_post),
     };
 
     return cmocka_run_group_tests(tests, host_setup, host_teardown);
