@@ -145,15 +145,26 @@ static void buffer_json_control(struct vv_buffer *buffer, uint8_t c)
     }
 }
 
+/* Most of all text. */
+static bool buffer_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
 void vv_buffer_json(struct vv_buffer *buffer, const char *text, size_t length)
 {
     const uint8_t *at = (const uint8_t *)text, *end = at + length, *run = at;
 
     vv_buffer_char(buffer, '"');
     while (at < end) {
-        size_t step = buffer_utf8(at, (size_t)(end - at));
+        size_t step;
 
-        if (step > 0 && *at >= 0x20 && *at != '"' && *at != '\\' && *at != 0x7F) {
+        if (buffer_plain(*at)) {
+            at++;
+            continue;
+        }
+        step = buffer_utf8(at, (size_t)(end - at));
+        if (step > 1) {
             at += step;
             continue;
         }

@@ -68,6 +68,14 @@ struct vv_config {
     struct vv_config_limits *limits;
 };
 
+/* A limit as its declaration and [limits] have it. */
+struct vv_config_limit {
+    const char *name;
+    uint32_t per;        /* enum vv_limit_per */
+    uint32_t class_;     /* a number for the name, the same over generations */
+    struct vv_rate rate; /* count 0: off */
+};
+
 /* The one configuration of this process; set by vv_config_load(). Never NULL after it. */
 extern struct vv_config *vv_config;
 
@@ -95,9 +103,8 @@ bool vv_config_finish(struct vv_config *config, const struct vv_plugins *plugins
 /* Prints to standard error what was not printed yet. False: there are mistakes. */
 bool vv_config_report(struct vv_config *config);
 
-/* The rate of a key of [limits], and a number for it that stays the same over generations. False:
- * nobody declares such a limit. */
-bool vv_config_limit(const char *name, struct vv_rate *ret_rate, uint32_t *ret_class);
+/* A key of [limits]. False: nobody declares such a limit. */
+bool vv_config_limit(const char *name, struct vv_config_limit *ret_limit);
 
 /* Prints the effective configuration as an INI file, secrets masked, each key with its help. */
 void vv_config_dump(struct vv_config *config, const struct vv_plugins *plugins);

@@ -54,7 +54,7 @@ static void dump_limits(const struct vv_config *config)
 {
     size_t i;
 
-    printf("\n# Rates per client address\n[limits]\n");
+    printf("\n# Rates, each per client address or per user\n[limits]\n");
     for (i = 0; config->limits != NULL && i < config->limits->count; i++) {
         const struct vv_config_limit_entry *entry = &config->limits->entries[i];
 

@@ -17,6 +17,7 @@ struct vv_config_section {
 /* [limits]: one of them for each name that a table declares. */
 struct vv_config_limit_entry {
     const char *name, *value, *help;
+    uint32_t per; /* enum vv_limit_per */
     struct vv_rate rate;
 };
 

@@ -13,11 +13,14 @@
 
 #define DB_TICK           50000 /* microseconds between looks at what waits */
 #define DB_PING           5     /* seconds without a statement before one is sent */
-#define DB_LANES          2     /* connections that are shared */
+#define DB_LANES          3     /* connections that are shared; the third comes and goes */
 #define DB_CONFLICT_TRIES 3     /* runs of a statement that deadlocks, in all */
 #define DB_FEWEST_POOL    2
+#define DB_LOCK_WAIT      1000 /* milliseconds that a batch of VV_BATCH_WAITS waits for a lock */
+#define DB_WAITS_IDLE     60000000 /* microseconds after which its connection is closed */
 
-static struct vv_db_lane db_reads, db_writes;
+static struct vv_db_lane db_reads, db_writes, db_waits;
+static int64_t db_waits_used;
 static struct event *db_tick_event, *db_ping_event;
 static bool db_opened, db_ticking, db_stopped = true;
 
@@ -38,6 +41,13 @@ static unsigned db_pool_size(void)
     return (unsigned)VV_MAX(part, DB_FEWEST_POOL);
 }
 
+/* Its statement may also run for as long as any other, once it has what it waited for. */
+static void db_waits_settings(struct vv_db_conn *conn)
+{
+    conn->lock_timeout = VV_MAX(conn->lock_timeout, DB_LOCK_WAIT);
+    conn->statement_timeout += conn->lock_timeout;
+}
+
 void vv_db_init(struct event_base *base)
 {
     static const struct timeval every = {.tv_sec = DB_PING};
@@ -51,6 +61,10 @@ void vv_db_init(struct event_base *base)
     vv_db_tx_init(base);
     vv_db_lane_init(&db_reads, base);
     vv_db_lane_init(&db_writes, base);
+    vv_db_lane_init(&db_waits, base);
+    db_waits_settings(&db_waits.conn);
+    vv_db_lane_open(&db_reads);
+    vv_db_lane_open(&db_writes);
     vv_db_pool_init(base, db_pool_size());
 }
 
@@ -63,6 +77,7 @@ void vv_db_stop(void)
     event_del(db_ping_event);
     vv_db_lane_stop(&db_reads);
     vv_db_lane_stop(&db_writes);
+    vv_db_lane_stop(&db_waits);
     vv_db_pool_stop();
 }
 
@@ -75,6 +90,11 @@ bool vv_db_ready(void)
 {
     return db_opened && !db_stopped && db_reads.conn.state == VV_DB_READY &&
            db_writes.conn.state == VV_DB_READY;
+}
+
+bool vv_db_away(void)
+{
+    return vv_db_conn_away(&db_reads.conn) && vv_db_conn_away(&db_writes.conn);
 }
 
 int64_t vv_db_latency(void)
@@ -100,18 +120,23 @@ static void db_tick(evutil_socket_t fd, short what, void *arg)
     db_ticking = false;
     vv_db_lane_check(&db_reads, now);
     vv_db_lane_check(&db_writes, now);
+    vv_db_lane_check(&db_waits, now);
     vv_db_pool_check(now);
-    if (!vv_db_lane_idle(&db_reads) || !vv_db_lane_idle(&db_writes) || !vv_db_pool_idle())
+    if (!vv_db_lane_idle(&db_reads) || !vv_db_lane_idle(&db_writes) ||
+        !vv_db_lane_idle(&db_waits) || !vv_db_pool_idle())
         vv_db_watch();
 }
 
 /* A lane with nothing to do learns in this way that the other side is gone without a word. */
 static void db_ping(evutil_socket_t fd, short what, void *arg)
 {
-    struct vv_db_lane *lanes[] = {&db_reads, &db_writes};
-    int64_t quiet_since = vv_clock_steady() - DB_PING * INT64_C(1000000);
+    struct vv_db_lane *lanes[] = {&db_reads, &db_writes, &db_waits};
+    int64_t now = vv_clock_steady(), quiet_since = now - DB_PING * INT64_C(1000000);
 
     (void)fd, (void)what, (void)arg;
+    if (db_waits.conn.state == VV_DB_READY && vv_db_lane_idle(&db_waits) &&
+        now - db_waits_used > DB_WAITS_IDLE)
+        vv_db_conn_close(&db_waits.conn);
     for (size_t i = 0; i < VV_ARRAY_SIZE(lanes); i++) {
         struct vv_db_unit *unit;
 
@@ -123,6 +148,17 @@ static void db_ping(evutil_socket_t fd, short what, void *arg)
         if (vv_db_lane_submit(lanes[i], unit) < 0)
             vv_db_unit_free(unit);
     }
+}
+
+/* Its connection is made when it is first used: most workers never meet a lock. */
+int vv_db_submit_waiting(struct vv_db_unit *unit)
+{
+    if (db_stopped || vv_db_away())
+        return VV_EUNAVAILABLE;
+    if (db_waits.conn.state == VV_DB_CLOSED)
+        vv_db_lane_open(&db_waits);
+    db_waits_used = vv_clock_steady();
+    return vv_db_lane_submit(&db_waits, unit);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------- */
@@ -220,8 +256,7 @@ static int db_send_slow(struct vv_request *req, struct vv_db_unit *unit)
     int64_t left;
     int rc;
 
-    /* Both shared connections are: this one would be. */
-    if (vv_db_conn_away(&db_reads.conn) && vv_db_conn_away(&db_writes.conn))
+    if (vv_db_away())
         return VV_EUNAVAILABLE;
     rc = vv_db_pool_take(&conn);
     if (rc < 0)

@@ -36,12 +36,17 @@ struct batch_item {
     char text[];
 };
 
+/* What was sent together, in the order of the ordinals, from 1. */
+struct batch_flight {
+    struct vv_list items;
+    size_t count;
+};
+
 struct batcher {
     const struct vv_batch *batch;
     struct batcher *next;
     struct vv_list waiting;
-    struct vv_list flying; /* in the order of their ordinals, from 1 */
-    size_t flying_count;
+    struct batch_flight flight;
     size_t params;
     unsigned last_group;
     bool in_flight;
@@ -52,6 +57,7 @@ static struct batcher *batch_buckets[BATCH_BUCKETS];
 static struct event_base *batch_base;
 
 static void batcher_on_turn(evutil_socket_t fd, short what, void *arg);
+static void batcher_send(struct batcher *batcher);
 
 void vv_db_batches_init(struct event_base *base)
 {
@@ -70,7 +76,7 @@ static struct batcher *batcher_find(const struct vv_batch *batch, size_t params)
     found->batch = batch;
     found->params = params;
     vv_list_init(&found->waiting);
-    vv_list_init(&found->flying);
+    vv_list_init(&found->flight.items);
     found->event = event_new(batch_base, -1, 0, batcher_on_turn, found);
     vv_assert(found->event != NULL);
     found->next = *bucket;
@@ -127,30 +133,30 @@ static void call_cancel(struct vv_wait *wait)
     free(item);
 }
 
-static void batcher_land(struct batcher *batcher, int code, const char *sqlstate)
+static void flight_land(struct batch_flight *flight, int code, const char *sqlstate)
 {
     struct vv_list *link;
 
-    while ((link = batcher->flying.next) != &batcher->flying)
+    while ((link = vv_list_shift(&flight->items)) != NULL)
         item_finish(item_of(link), code, sqlstate); /* NOLINT(clang-analyzer-unix.Malloc) */
-    batcher->flying_count = 0;
+    flight->count = 0;
 }
 
 /* A bad row is found by halves, and fails alone. They go before what waits. */
 static void batcher_split(struct batcher *batcher)
 {
-    size_t half = (batcher->flying_count + 1) / 2, index = batcher->flying_count;
+    size_t half = (batcher->flight.count + 1) / 2, index = batcher->flight.count;
     unsigned first = ++batcher->last_group, second = ++batcher->last_group;
 
     while (index-- > 0) {
-        struct batch_item *item = item_of(batcher->flying.prev);
+        struct batch_item *item = item_of(batcher->flight.items.prev);
 
         vv_list_remove(&item->link);
         item->flying = false;
         item->group = index < half ? first : second;
         vv_list_append(batcher->waiting.next, &item->link);
     }
-    batcher->flying_count = 0;
+    batcher->flight.count = 0;
 }
 
 static bool batcher_is_row_error(const char *sqlstate)
@@ -162,19 +168,19 @@ static void batcher_failed(struct batcher *batcher, const struct vv_db_unit *uni
 {
     struct batch_call *call;
 
-    if (batcher_is_row_error(unit->sqlstate) && batcher->flying_count > 1) {
+    if (batcher_is_row_error(unit->sqlstate) && batcher->flight.count > 1) {
         batcher_split(batcher);
         return;
     }
-    call = item_of(batcher->flying.next)->call;
+    call = item_of(batcher->flight.items.next)->call;
     if (unit->code == VV_ESQL)
         vv_log_line(VV_LOG_ERROR, NULL, call == NULL ? NULL : call->req,
                     "SQL error %s in batch '%s' of %zu: %s", unit->sqlstate, batcher->batch->name,
-                    batcher->flying_count, unit->message == NULL ? "" : unit->message);
+                    batcher->flight.count, unit->message == NULL ? "" : unit->message);
     else if (unit->code != VV_EUNIQUE)
-        vv_warning("batch '%s' of %zu failed (%s: %s)", batcher->batch->name, batcher->flying_count,
+        vv_warning("batch '%s' of %zu failed (%s: %s)", batcher->batch->name, batcher->flight.count,
                    unit->sqlstate, unit->message == NULL ? "no connection" : unit->message);
-    batcher_land(batcher, unit->code, unit->sqlstate);
+    flight_land(&batcher->flight, unit->code, unit->sqlstate);
 }
 
 /* Column n of a row: whose it is, counted from 1; 0 when it makes no sense. */
@@ -215,22 +221,23 @@ static bool batch_sort(const PGresult *pg, size_t count, uint32_t *starts, uint3
     return true;
 }
 
-static void batcher_share(struct batcher *batcher, struct vv_db_unit *unit)
+static void batcher_share(const struct batcher *batcher, struct batch_flight *flight,
+                          struct vv_db_unit *unit)
 {
-    size_t count = batcher->flying_count, rows = (size_t)PQntuples(unit->result), k = 0;
+    size_t count = flight->count, rows = (size_t)PQntuples(unit->result), k = 0;
     uint32_t *starts = vv_xmalloc((count + 2 + rows) * sizeof *starts);
     uint32_t *index = starts + count + 2;
     struct vv_db_result *result;
 
     if (!batch_sort(unit->result, count, starts, index)) {
         vv_error("batch '%s': the first column has to be the ordinal, \"n\"", batcher->batch->name);
-        batcher_land(batcher, VV_ESQL, "");
+        flight_land(flight, VV_ESQL, "");
         free(starts);
         return;
     }
     result = vv_db_result_new(unit->result);
     unit->result = NULL;
-    for (struct vv_list *at = batcher->flying.next; at != &batcher->flying; at = at->next, k++) {
+    for (struct vv_list *at = flight->items.next; at != &flight->items; at = at->next, k++) {
         struct batch_call *call = item_of(at)->call;
 
         if (call != NULL)
@@ -238,13 +245,23 @@ static void batcher_share(struct batcher *batcher, struct vv_db_unit *unit)
                 vv_db_rows_share(call->req, result, index + starts[k], starts[k + 1] - starts[k]);
     }
     vv_db_result_release(result);
-    batcher_land(batcher, 0, "");
+    flight_land(flight, 0, "");
     free(starts);
 }
 
+/* The next batch leaves before this one is shared out: the database works while its requests are
+ * answered. */
 static void batcher_landed(struct batcher *batcher, struct vv_db_unit *unit)
 {
-    batcher_share(batcher, unit);
+    struct batch_flight landed = {.count = batcher->flight.count};
+    struct vv_list *link;
+
+    vv_list_init(&landed.items);
+    while ((link = vv_list_shift(&batcher->flight.items)) != NULL)
+        vv_list_append(&landed.items, link);
+    batcher->flight.count = 0;
+    batcher_send(batcher);
+    batcher_share(batcher, &landed, unit);
     if ((batcher->batch->flags & VV_BATCH_ENQUEUES) != 0)
         vv_db_follow(vv_jobs_notify);
 }
@@ -259,7 +276,7 @@ static void batcher_done(struct vv_db_unit *unit)
     else
         batcher_landed(batcher, unit);
     vv_db_unit_free(unit);
-    if (!vv_list_empty(&batcher->waiting))
+    if (!batcher->in_flight && !vv_list_empty(&batcher->waiting))
         event_active(batcher->event, 0, 0);
 }
 
@@ -268,31 +285,32 @@ static void batcher_load(struct batcher *batcher)
 {
     unsigned group = item_of(batcher->waiting.next)->group;
 
-    while (!vv_list_empty(&batcher->waiting) && batcher->flying_count < BATCH_ROWS) {
+    while (!vv_list_empty(&batcher->waiting) && batcher->flight.count < BATCH_ROWS) {
         struct batch_item *item = item_of(batcher->waiting.next);
 
         if (item->group != group)
             break;
         vv_list_remove(&item->link);
-        vv_list_append(&batcher->flying, &item->link);
+        vv_list_append(&batcher->flight.items, &item->link);
         item->flying = true;
-        batcher->flying_count++;
+        batcher->flight.count++;
     }
 }
 
 /* Each parameter as an array literal: {1,2,NULL}. */
 static void batcher_encode(struct batcher *batcher, struct vv_db_params *params)
 {
-    size_t size = (batcher->flying_count + 3) * batcher->params;
+    size_t size = (batcher->flight.count + 3) * batcher->params;
     char *at;
 
-    for (struct vv_list *link = batcher->flying.next; link != &batcher->flying; link = link->next)
+    for (struct vv_list *link = batcher->flight.items.next; link != &batcher->flight.items;
+         link = link->next)
         size += item_of(link)->offsets[batcher->params];
     at = vv_db_params_alloc(params, batcher->params, size);
     for (size_t i = 0; i < batcher->params; i++) {
         params->values[i] = at;
         *at++ = '{';
-        for (struct vv_list *link = batcher->flying.next; link != &batcher->flying;
+        for (struct vv_list *link = batcher->flight.items.next; link != &batcher->flight.items;
              link = link->next) {
             struct batch_item *item = item_of(link);
             size_t length = item->offsets[i + 1] - item->offsets[i];
@@ -306,13 +324,18 @@ static void batcher_encode(struct batcher *batcher, struct vv_db_params *params)
     }
 }
 
-static void batcher_on_turn(evutil_socket_t fd, short what, void *arg)
+static int batcher_submit(const struct vv_batch *batch, struct vv_db_unit *unit)
 {
-    struct batcher *batcher = arg;
+    if ((batch->flags & VV_BATCH_WAITS) != 0)
+        return vv_db_submit_waiting(unit);
+    return vv_db_lane_submit(vv_db_lane((batch->flags & VV_BATCH_READ) != 0), unit);
+}
+
+static void batcher_send(struct batcher *batcher)
+{
     struct vv_db_unit *unit;
     int rc;
 
-    (void)fd, (void)what;
     if (batcher->in_flight || vv_list_empty(&batcher->waiting))
         return;
     batcher_load(batcher);
@@ -326,11 +349,17 @@ static void batcher_on_turn(evutil_socket_t fd, short what, void *arg)
     unit->arg = batcher;
     unit->done = batcher_done;
     batcher->in_flight = true;
-    rc = vv_db_lane_submit(vv_db_lane((batcher->batch->flags & VV_BATCH_READ) != 0), unit);
+    rc = batcher_submit(batcher->batch, unit);
     if (rc < 0) {
         vv_db_unit_fail(unit, rc);
         batcher_done(unit);
     }
+}
+
+static void batcher_on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    batcher_send(arg);
 }
 
 static int batch_misuse(struct vv_self *self, struct vv_request *req, const struct vv_batch *batch)

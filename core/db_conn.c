@@ -27,6 +27,8 @@ void vv_db_conn_init(struct vv_db_conn *conn, struct event_base *base,
     memset(conn, 0, sizeof *conn);
     conn->base = base;
     conn->owner = owner;
+    conn->statement_timeout = vv_config->database.statement_timeout;
+    conn->lock_timeout = vv_config->database.lock_timeout;
     vv_list_init(&conn->sent);
     vv_list_init(&conn->link);
     conn->timer = evtimer_new(base, conn_on_timer, conn);
@@ -353,7 +355,7 @@ static void conn_on_write(evutil_socket_t fd, short what, void *arg)
 bool vv_db_conn_stuck(const struct vv_db_conn *conn, int64_t now)
 {
     const struct vv_db_unit *head = VV_CONTAINER(conn->sent.next, struct vv_db_unit, link);
-    int64_t limit = vv_config->database.statement_timeout * 1000 + CONN_GRACE;
+    int64_t limit = conn->statement_timeout * 1000 + CONN_GRACE;
 
     if (vv_list_empty(&conn->sent) || conn->state != VV_DB_READY)
         return false;

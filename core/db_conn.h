@@ -35,7 +35,8 @@ struct vv_db_conn {
     int64_t progress;  /* steady clock: when it last answered */
     unsigned failures; /* attempts since it was last ready */
     unsigned idle_results;
-    bool pooled;         /* something like PgBouncer is in between */
+    int64_t statement_timeout, lock_timeout; /* in ms, of units without a timeout of their own */
+    bool pooled;                             /* something like PgBouncer is in between */
     bool dirty;          /* must not be used again: closed when what was sent is answered */
     bool broken;         /* libpq refused to send: closed at once */
     unsigned epoch;      /* how many connections it has been */

@@ -38,6 +38,12 @@ void vv_db_watch(void);
 struct vv_db_lane;
 struct vv_db_lane *vv_db_lane(bool reads);
 
+/* Both of these are known to be away: so would be whatever is opened now. */
+bool vv_db_away(void);
+
+/* Gives a unit to the lane of those that wait for locks. 0: its done() will be called. */
+VV_MUST_CHECK int vv_db_submit_waiting(struct vv_db_unit *unit);
+
 /* Calls function() soon, once for all that was committed within 50 ms. */
 void vv_db_follow(void (*function)(void));
 

@@ -100,6 +100,10 @@ void vv_db_lane_init(struct vv_db_lane *lane, struct event_base *base)
     vv_list_init(&lane->queue);
     lane->waiting = 0;
     vv_db_conn_init(&lane->conn, base, &lane_owner);
+}
+
+void vv_db_lane_open(struct vv_db_lane *lane)
+{
     vv_db_conn_open(&lane->conn);
 }
 

@@ -15,6 +15,7 @@ struct vv_db_lane {
 };
 
 void vv_db_lane_init(struct vv_db_lane *lane, struct event_base *base);
+void vv_db_lane_open(struct vv_db_lane *lane);
 void vv_db_lane_stop(struct vv_db_lane *lane);
 
 /* 0: its done() will be called, perhaps at once. VV_EUNAVAILABLE, VV_EBUSY: it was not taken. */

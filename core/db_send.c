@@ -1,7 +1,6 @@
 /* Writes units into libpq's pipeline: settings, prepared statements, Sync. */
 #include "db_send.h"
 
-#include "config.h"
 #include "log.h"
 
 #include <stdio.h>
@@ -38,8 +37,8 @@ struct vv_db_unit *vv_db_setup_unit(struct vv_db_conn *conn)
     char statement[24], lock[24];
     struct vv_param params[3];
 
-    snprintf(statement, sizeof statement, "%lld", (long long)vv_config->database.statement_timeout);
-    snprintf(lock, sizeof lock, "%lld", (long long)vv_config->database.lock_timeout);
+    snprintf(statement, sizeof statement, "%lld", (long long)conn->statement_timeout);
+    snprintf(lock, sizeof lock, "%lld", (long long)conn->lock_timeout);
     params[0] = VV_TEXT(statement);
     params[1] = VV_TEXT(lock);
     params[2] = VV_INT(PQbackendPID(conn->pg));
@@ -78,16 +77,16 @@ bool vv_db_send_setup(struct vv_db_conn *conn, struct vv_db_unit *unit)
     return send_params(conn->pg, unit->sql, &unit->params) && send_sync(conn->pg);
 }
 
-static bool send_timeouts(PGconn *pg, const struct vv_db_unit *unit, bool settings)
+static bool send_timeouts(struct vv_db_conn *conn, const struct vv_db_unit *unit, bool settings)
 {
     char statement[24], lock[24];
     const char *values[] = {statement, lock};
-    int64_t timeout = unit->timeout >= 0 ? unit->timeout : vv_config->database.statement_timeout;
+    int64_t timeout = unit->timeout >= 0 ? unit->timeout : conn->statement_timeout;
 
     snprintf(statement, sizeof statement, "%lld", (long long)timeout);
-    snprintf(lock, sizeof lock, "%lld", (long long)vv_config->database.lock_timeout);
-    return PQsendQueryParams(pg, settings ? local_sql : timeout_sql, settings ? 2 : 1, NULL, values,
-                             NULL, NULL, 0) == 1;
+    snprintf(lock, sizeof lock, "%lld", (long long)conn->lock_timeout);
+    return PQsendQueryParams(conn->pg, settings ? local_sql : timeout_sql, settings ? 2 : 1, NULL,
+                             values, NULL, NULL, 0) == 1;
 }
 
 static bool send_statement(struct vv_db_conn *conn, struct vv_db_unit *unit, unsigned before)
@@ -123,7 +122,7 @@ bool vv_db_send_unit(struct vv_db_conn *conn, struct vv_db_unit *unit)
         before++;
     }
     if (settings || unit->timeout >= 0) {
-        if (!send_timeouts(conn->pg, unit, settings))
+        if (!send_timeouts(conn, unit, settings))
             return false;
         before++;
     }

@@ -68,7 +68,7 @@ int vv_db_begin(struct vv_self *self, struct vv_request *req, struct vv_tx **ret
         return tx_misuse(self, req,
                          "began a transaction while this request holds one: a request has one at a "
                          "time");
-    if (vv_db_conn_away(&vv_db_lane(true)->conn) && vv_db_conn_away(&vv_db_lane(false)->conn))
+    if (vv_db_away())
         return vv_db_refuse(req, VV_EUNAVAILABLE);
     rc = vv_db_pool_take(&conn);
     if (rc < 0)

@@ -83,6 +83,11 @@ void vv_conn_refuse(struct vv_conn *conn, uint32_t status, const char *why);
 /* http_request.c */
 void vv_http_dispatch(struct evhttp_request *evreq, void *arg);
 
+/* http_limits.c: VV_EFAIL and 429 when the route's rate for this address, or for the caller, is
+ * used up. */
+VV_MUST_CHECK int vv_http_limit_address(struct vv_http *http);
+VV_MUST_CHECK int vv_http_limit_user(struct vv_http *http);
+
 /* http_target.c: splits and decodes. False: `http->req` has the problem. */
 bool vv_http_target(struct vv_http *http, const char *target);
 size_t vv_http_decode(char *text, size_t length, bool plus);
@@ -91,6 +96,7 @@ size_t vv_http_decode(char *text, size_t length, bool plus);
 void vv_http_finish(struct vv_http *http, int result);
 void vv_http_send(struct vv_http *http);
 void vv_http_set_header(struct vv_http *http, const char *name, const char *value);
+struct vv_http_header *vv_http_find_header(struct vv_http *http, const char *name);
 const char *vv_http_reason(uint32_t status);
 const char *vv_http_allow(struct vv_arena *arena, unsigned allow);
 void vv_http_problem(struct vv_buffer *out, const struct vv_problem *problem, const char *id);

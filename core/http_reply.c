@@ -86,8 +86,11 @@ void vv_http_problem(struct vv_buffer *out, const struct vv_problem *problem, co
     const char *detail = problem->detail == NULL ? "" : problem->detail;
     const char *code = problem->code == NULL ? "error" : problem->code;
 
-    vv_buffer_printf(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
-                     vv_http_reason(problem->status), problem->status);
+    vv_buffer_text(out, "{\"type\":\"about:blank\",\"title\":\"");
+    vv_buffer_text(out, vv_http_reason(problem->status));
+    vv_buffer_text(out, "\",\"status\":");
+    vv_buffer_int(out, problem->status);
+    vv_buffer_text(out, ",\"detail\":");
     vv_buffer_json(out, detail, strlen(detail));
     vv_buffer_text(out, ",\"code\":");
     vv_buffer_json(out, code, strlen(code));
@@ -101,7 +104,7 @@ void vv_http_problem(struct vv_buffer *out, const struct vv_problem *problem, co
     vv_buffer_char(out, '}');
 }
 
-static struct vv_http_header *reply_find(struct vv_http *http, const char *name)
+struct vv_http_header *vv_http_find_header(struct vv_http *http, const char *name)
 {
     struct vv_http_header *header = http->headers;
 
@@ -114,7 +117,7 @@ static struct vv_http_header *reply_find(struct vv_http *http, const char *name)
  * those that may come several times. */
 void vv_http_set_header(struct vv_http *http, const char *name, const char *value)
 {
-    struct vv_http_header *header = reply_find(http, name);
+    struct vv_http_header *header = vv_http_find_header(http, name);
 
     if (header != NULL && strcasecmp(name, "Set-Cookie") != 0 && strcasecmp(name, "Vary") != 0 &&
         strcasecmp(name, "Link") != 0) {
@@ -200,6 +203,8 @@ static void reply_challenge(struct vv_http *http)
     const char *sent = vv_http_header(http->req, "Authorization");
     const char *challenge = "Bearer";
 
+    if (vv_http_find_header(http, "WWW-Authenticate") != NULL)
+        return; /* the handler knows better */
     if (entry != NULL && entry->route->who == VV_KEY)
         challenge = "ApiKey";
     else if (entry != NULL && entry->route->who != VV_ANYONE && sent != NULL &&
@@ -222,7 +227,7 @@ static void reply_problem(struct vv_http *http)
     http->data_length = body.length;
     if (problem->status == 401)
         reply_challenge(http);
-    if (problem->retry_after > 0 && reply_find(http, "Retry-After") == NULL)
+    if (problem->retry_after > 0 && vv_http_find_header(http, "Retry-After") == NULL)
         vv_http_set_header(http, "Retry-After",
                            vv_arena_printf(req->arena, "%lld", (long long)problem->retry_after));
 }
@@ -293,12 +298,12 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
     vv_buffer_init(&lines, http->req->arena);
     vv_buffer_text(&lines, reply_date());
     reply_line(&lines, "X-Request-Id", http->req->id);
-    if (http->content_type != NULL && reply_find(http, "Content-Type") == NULL)
+    if (http->content_type != NULL && vv_http_find_header(http, "Content-Type") == NULL)
         reply_line(&lines, "Content-Type", http->content_type);
     for (header = http->headers; header != NULL; header = header->next)
         reply_line(&lines, header->name, header->value);
     reply_line(&lines, "X-Content-Type-Options", "nosniff");
-    if (reply_find(http, "Cache-Control") == NULL)
+    if (vv_http_find_header(http, "Cache-Control") == NULL)
         reply_line(&lines, "Cache-Control", "no-store");
     reply_add(out, "Date", lines.data, lines.length);
     if (http->status != 204 && http->status != 304) {

@@ -5,7 +5,6 @@
 #include "json.h"
 #include "log.h"
 #include "plugin.h"
-#include "rate_limits.h"
 #include "schema.h"
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -55,32 +54,6 @@ static int request_options(struct vv_http *http)
     vv_http_set_header(http, "Allow", vv_http_allow(http->req->arena, http->match.allow));
     http->status = 204;
     return VV_DONE;
-}
-
-static int request_limit(struct vv_http *http)
-{
-    const struct vv_route_entry *entry = http->match.entry;
-    struct vv_request *req = http->req;
-    struct vv_limit_answer answer;
-
-    if (entry->limit.count == 0)
-        return 0;
-    answer =
-        vv_limits_take(entry->limit_class, vv_http_info(req, VV_INFO_NETWORK), entry->limit, 1);
-    vv_http_set_header(http, "RateLimit-Policy",
-                       vv_arena_printf(req->arena, "\"%s\";q=%lld;w=%lld", entry->route->limit,
-                                       (long long)entry->limit.count,
-                                       (long long)VV_MAX(entry->limit.period / 1000, 1)));
-    vv_http_set_header(http, "RateLimit",
-                       vv_arena_printf(req->arena, "\"%s\";r=%lld;t=%lld", entry->route->limit,
-                                       (long long)answer.remaining,
-                                       (long long)((answer.reset + 999999) / 1000000)));
-    if (answer.allowed)
-        return 0;
-    (void)vv_request_fail(req, 429, "rate_limited",
-                          "Too many requests from your network; try again a little later");
-    req->problem.retry_after = VV_MAX((answer.retry_after + 999999) / 1000000, 1);
-    return VV_EFAIL;
 }
 
 /* application/json, with charset=utf-8 or without. */
@@ -222,6 +195,7 @@ static int request_run(struct vv_request *req, void *arg)
 
     vv_fiber_label(route->pattern);
     VV_TRY(request_identify(http));
+    VV_TRY(vv_http_limit_user(http));
     VV_TRY(request_args(http));
     VV_TRY(request_body(http));
     req->plugin = http->match.entry->plugin;
@@ -290,7 +264,7 @@ static int request_begin(struct vv_http *http)
     if (http->options)
         return request_options(http);
     VV_TRY(request_route(http));
-    VV_TRY(request_limit(http));
+    VV_TRY(vv_http_limit_address(http));
     return request_body_type(http);
 }
 

@@ -177,6 +177,23 @@ uint32_t vv_limits_class(const char *name)
     return hash;
 }
 
+/* Of a key that is too long for the buffer, a hash stands in its place. */
+static uint64_t limits_key(uint32_t class_, const char *key)
+{
+    uint8_t bytes[128];
+    size_t length = strlen(key);
+    uint64_t hash;
+
+    memcpy(bytes, &class_, sizeof class_);
+    if (length > sizeof bytes - sizeof class_) {
+        hash = vv_limits_hash(limits_shared->secret, (const uint8_t *)key, length);
+        key = (const char *)&hash;
+        length = sizeof hash;
+    }
+    memcpy(bytes + sizeof class_, key, length);
+    return vv_limits_hash(limits_shared->secret, bytes, sizeof class_ + length);
+}
+
 struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct vv_rate rate,
                                       uint32_t amount)
 {
@@ -185,8 +202,6 @@ struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct v
     struct vv_limit_answer answer = {.allowed = true};
     struct limits_entry *entry;
     struct limits_set *set;
-    uint8_t bytes[128];
-    size_t length;
     uint64_t hash;
 
     if (rate.count <= 0 || rate.period <= 0)
@@ -195,11 +210,7 @@ struct vv_limit_answer vv_limits_take(uint32_t class_, const char *key, struct v
         vv_limits_attach(-1);
     each = VV_MAX(rate.period * 1000 / rate.count, 1);
     whole = each * rate.count;
-    length = VV_MIN(key == NULL ? 0 : strlen(key), sizeof bytes - sizeof class_);
-    memcpy(bytes, &class_, sizeof class_);
-    if (length > 0)
-        memcpy(bytes + sizeof class_, key, length);
-    hash = vv_limits_hash(limits_shared->secret, bytes, sizeof class_ + length);
+    hash = limits_key(class_, key == NULL ? "" : key);
     set = &limits_shared->sets[hash % LIMITS_SETS];
     limits_lock(set);
     entry = limits_find(set, hash == 0 ? 1 : hash);

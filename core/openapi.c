@@ -216,8 +216,10 @@ static void openapi_problem(struct vv_json *json, const char *status, const char
     vv_json_close(json);
 }
 
-static void openapi_responses(struct vv_json *json, const struct vv_route *route)
+static void openapi_responses(struct vv_json *json, const struct vv_route_entry *entry)
 {
+    const struct vv_route *route = entry->route;
+
     vv_json_open(json, "responses", VV_JSON_OBJECT);
     vv_json_open(json, "200", VV_JSON_OBJECT);
     vv_json_put(json, "description", VV_TEXT("Success"));
@@ -228,7 +230,7 @@ static void openapi_responses(struct vv_json *json, const struct vv_route *route
         openapi_problem(json, "401", "The credentials are missing or not valid");
     if (route->query != NULL || route->body != NULL)
         openapi_problem(json, "422", "Some fields are not right; each is named");
-    if (route->limit != NULL)
+    if (entry->limits[VV_PER_ADDRESS].name != NULL || entry->limits[VV_PER_USER].name != NULL)
         openapi_problem(json, "429", "Too many requests; Retry-After says when");
     openapi_problem(json, "4XX", "The request was refused");
     openapi_problem(json, "5XX", "The server could not answer");
@@ -289,7 +291,7 @@ static void openapi_operation(struct vv_request *req, struct vv_json *json,
         openapi_content(json, raw ? "*/*" : "application/json", route->body, true);
         vv_json_close(json);
     }
-    openapi_responses(json, route);
+    openapi_responses(json, entry);
     vv_json_close(json);
 }
 

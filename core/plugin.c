@@ -353,6 +353,18 @@ static const char *plugin_who(uint32_t who)
     return who < VV_ARRAY_SIZE(names) ? names[who] : "?";
 }
 
+/* "auth", "user", "auth,user" or "-". */
+static const char *plugin_limits(const struct vv_route_entry *entry, char text[64])
+{
+    const char *address = entry->limits[VV_PER_ADDRESS].name;
+    const char *user = entry->limits[VV_PER_USER].name;
+
+    if (address == NULL || user == NULL)
+        return address != NULL ? address : user != NULL ? user : "-";
+    snprintf(text, 64, "%s,%s", address, user);
+    return text;
+}
+
 void vv_plugins_print_routes(const struct vv_plugins *plugins)
 {
     size_t count, i;
@@ -366,9 +378,10 @@ void vv_plugins_print_routes(const struct vv_plugins *plugins)
            "plugin", "summary");
     for (i = 0; i < count; i++) {
         const struct vv_route *route = entries[i].route;
+        char limits[64];
 
         printf("%-6s  %-*s  %-7s  %-10s  %-10s  %s\n", vv_method_name(route->method), width,
-               route->pattern, plugin_who(route->who), route->limit == NULL ? "-" : route->limit,
+               route->pattern, plugin_who(route->who), plugin_limits(&entries[i], limits),
                entries[i].plugin == NULL ? "core" : entries[i].plugin->name,
                route->summary == NULL ? "" : route->summary);
     }

@@ -202,6 +202,28 @@ static void order_claim(struct order_claims *claims, const char *what, const cha
     claims->list[claims->count++] = (struct order_claim){what, name, plugin};
 }
 
+static void order_check_limit(struct vv_config *config, const struct vv_self *self,
+                              const struct vv_route *route)
+{
+    bool known =
+        (route->who == VV_USER || route->who == VV_KEY) && (route->flags & VV_SELF_IDENTIFIED) == 0;
+    struct vv_config_limit limit;
+
+    if (route->limit == NULL)
+        return;
+    if (!vv_config_limit(route->limit, &limit))
+        vv_config_problem(config, NULL,
+                          "plugin '%s': route '%s' has the limit '%s', which nobody declares; add "
+                          "it to the plugin's table of limits",
+                          self->name, route->pattern, route->limit);
+    else if (limit.per == VV_PER_USER && !known)
+        vv_config_problem(config, NULL,
+                          "plugin '%s': route '%s' has the limit '%s', which counts the calls of a "
+                          "user, but who calls is not known before its handler runs; name one per "
+                          "address",
+                          self->name, route->pattern, route->limit);
+}
+
 void vv_plugin_check_clashes(struct vv_config *config, const struct vv_plugins *plugins)
 {
     struct order_claims claims = {.config = config};
@@ -227,17 +249,8 @@ void vv_plugin_check_clashes(struct vv_config *config, const struct vv_plugins *
                 vv_arena_printf(config->arena, "%s{%s}", self->metrics[i].name,
                                 self->metrics[i].labels == NULL ? "" : self->metrics[i].labels),
                 self);
-        for (i = 0; i < self->route_count; i++) {
-            const struct vv_route *route = &self->routes[i];
-            struct vv_rate rate;
-            uint32_t class_;
-
-            if (route->limit != NULL && !vv_config_limit(route->limit, &rate, &class_))
-                vv_config_problem(config, NULL,
-                                  "plugin '%s': route '%s' has the limit '%s', which nobody "
-                                  "declares; add it to the plugin's table of limits",
-                                  self->name, route->pattern, route->limit);
-        }
+        for (i = 0; i < self->route_count; i++)
+            order_check_limit(config, self, &self->routes[i]);
     }
     free(claims.list);
 }

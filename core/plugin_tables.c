@@ -201,7 +201,8 @@ static void tables_route(struct tables *tables, const struct vv_route *route)
     if (route->who > VV_SERVICE)
         tables_fail(tables, "caller %u of '%s' does not exist; see enum vv_who", route->who,
                     route->pattern);
-    if ((route->flags & ~(uint32_t)(VV_RAW_BODY | VV_OPTIONAL_BODY | VV_HIDDEN_ROUTE)) != 0)
+    if ((route->flags &
+         ~(uint32_t)(VV_RAW_BODY | VV_OPTIONAL_BODY | VV_HIDDEN_ROUTE | VV_SELF_IDENTIFIED)) != 0)
         tables_fail(tables, "flags %#x of '%s' do not exist; see enum vv_route_flag", route->flags,
                     route->pattern);
     if (route->handler == NULL)
@@ -235,6 +236,9 @@ static void tables_limit(struct tables *tables, const struct vv_limit *limit)
     if (limit->value == NULL || !vv_rate_parse(limit->value, &rate))
         tables_fail(tables, "'%s' must have a rate such as 20/s, 600/m or 5/h, or off, not '%s'",
                     limit->name, limit->value == NULL ? "" : limit->value);
+    if (limit->per > VV_PER_USER)
+        tables_fail(tables, "'%s' is counted per something that this server does not know",
+                    limit->name);
 }
 
 /* A table whose elements have but a name and a function. */

@@ -106,17 +106,24 @@ static bool router_add(const struct vv_route_entry *entry)
     return true;
 }
 
-/* The rate of the route's class, as [limits] or the class's declaration has it. */
+/* What the route names, and for users, who may come from many addresses, a rate of their own. */
 static bool router_limit(struct vv_route_entry *entry)
 {
-    const char *name = entry->route->limit;
+    const struct vv_route *route = entry->route;
+    struct vv_config_limit limit;
 
-    if (name == NULL || vv_config_limit(name, &entry->limit, &entry->limit_class))
-        return true;
-    vv_config_problem(vv_config, NULL, "%s: nobody declares the limit '%s' of %s %s",
-                      router_owner(entry), name, vv_method_name(entry->route->method),
-                      entry->route->pattern);
-    return false;
+    if (route->limit != NULL && !vv_config_limit(route->limit, &limit)) {
+        vv_config_problem(vv_config, NULL, "%s: nobody declares the limit '%s' of %s %s",
+                          router_owner(entry), route->limit, vv_method_name(route->method),
+                          route->pattern);
+        return false;
+    }
+    if (route->limit != NULL)
+        entry->limits[limit.per] = limit;
+    if (route->who == VV_USER && (route->flags & VV_SELF_IDENTIFIED) == 0 &&
+        entry->limits[VV_PER_USER].name == NULL && vv_config_limit("user", &limit))
+        entry->limits[VV_PER_USER] = limit;
+    return true;
 }
 
 static size_t router_append(struct vv_self *plugin, const struct vv_route *routes)

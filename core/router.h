@@ -2,7 +2,7 @@
 #ifndef VV_CORE_ROUTER_H
 #define VV_CORE_ROUTER_H
 
-#include "base.h"
+#include "config.h"
 #include <vv/route.h>
 
 #define VV_ROUTER_PARAMS 8
@@ -11,9 +11,8 @@ struct vv_self;
 
 struct vv_route_entry {
     const struct vv_route *route;
-    struct vv_self *plugin; /* NULL: the core's own */
-    struct vv_rate limit;   /* per address; count 0 = none */
-    uint32_t limit_class;   /* index of the limit's name, part of its key in the shared table */
+    struct vv_self *plugin;                         /* NULL: the core's own */
+    struct vv_config_limit limits[VV_PER_USER + 1]; /* by enum vv_limit_per; name NULL = none */
 };
 
 struct vv_route_match {

@@ -79,7 +79,8 @@ int usage_access_store(struct vv_tx *tx, const struct vv_access *access)
     return vv_tx_exec(
         tx,
         "update entitlements e set plan_id = $2, status = $3,"
-        "  access_until = coalesce($4, 'infinity'), ends_at = $5, anchor = n.anchor,"
+        "  access_until = coalesce($4::timestamptz, 'infinity'), ends_at = $5::timestamptz, anchor "
+        "= n.anchor,"
         "  period_start = case when n.anchor = e.anchor then e.period_start else n.first end,"
         "  period_end = case when n.anchor = e.anchor then e.period_end else n.last end,"
         "  used = case when n.anchor = e.anchor then e.used"
@@ -89,7 +90,8 @@ int usage_access_store(struct vv_tx *tx, const struct vv_access *access)
         "  usage_period_end(anchor, statement_timestamp()) as last"
         "  from (select $6::timestamptz as anchor) a) n"
         " where e.user_id = $1 and (e.plan_id, e.status, e.access_until, e.ends_at, e.anchor)"
-        "  is distinct from ($2, $3, coalesce($4, 'infinity'), $5, n.anchor)",
+        "  is distinct from ($2, $3, coalesce($4::timestamptz, 'infinity'), $5::timestamptz, "
+        "n.anchor)",
         user, VV_TEXT(access->plan_id), VV_TEXT(access->status), NEVER_ENDS(access->until),
         access->ends_at == 0 ? VV_NULL() : VV_TIME(access->ends_at), VV_TIME(access->anchor));
 }

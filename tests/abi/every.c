@@ -1,5 +1,6 @@
 /* A plugin that uses every macro and every function of the SDK, as C11 and as C++17 alike. */
 #include <vv/auth.h>
+#include <vv/entitlements.h>
 #include <vv/mail.h>
 #include <vv/plugin.h>
 #include <vv/subscriptions.h>
@@ -63,6 +64,8 @@ static const struct vv_section sections[] = {
 };
 
 static const struct vv_batch batch = VV_BATCH("every", VV_BATCH_READ, "select 1 as n");
+static const struct vv_batch patient =
+    VV_BATCH("every patient", VV_BATCH_WAITS | VV_BATCH_ENQUEUES, "select 1 as n");
 
 static int turn(struct vv_request *step, void *arg)
 {
@@ -89,6 +92,37 @@ static int answers(struct vv_request *req, struct vv_rows *rows)
     return vv_fail(req, 500, "odd", "SQLSTATE %s", vv_sqlstate(req));
 }
 
+static int rates(struct vv_request *req)
+{
+    const struct conf *conf = (const struct conf *)vv_conf();
+    struct vv_rate_state state;
+
+    if (!VV_HAS(rate_take))
+        return VV_NEXT;
+    VV_TRY(vv_rate_take("every", vv_info(req, VV_INFO_NETWORK), &conf->rate, 1, &state));
+    if (state.allowed == 0 && state.remaining == 0 && state.reset >= state.retry_after)
+        return vv_fail(req, 429, "rate_limited", "Wait");
+    return VV_NEXT;
+}
+
+static int decides(struct vv_request *req, struct vv_tx *tx)
+{
+    static const uint8_t digest[VV_CREDENTIAL_BYTES] = {1};
+    struct vv_ask ask = VV_ASK(0, "every/endpoint", VV_COST_MAX);
+    struct vv_verdict verdict;
+
+    ask.flags = VV_ASK_UNRATED;
+    ask.credential = digest;
+    if (vv_entitlements() == NULL || strlen(ask.endpoint) > VV_ENDPOINT_MAX)
+        return rates(req);
+    VV_TRY(vv_entitlements()->decide(req, &ask, &verdict));
+    VV_TRY(vv_entitlements()->decide_in(tx, &ask, &verdict));
+    VV_TRY(vv_entitlements()->peek(req, vv_caller_id(req), &verdict));
+    if (verdict.outcome == VV_ALLOWED && verdict.limit == VV_UNLIMITED && verdict.used > 0)
+        return vv_reply_message(req, verdict.plan_id);
+    return vv_entitlements()->answer(req, &verdict);
+}
+
 static int statements(struct vv_request *req)
 {
     static const char bytes[] = {1, 2};
@@ -103,6 +137,7 @@ static int statements(struct vv_request *req)
     VV_TRY(vv_exec(req, "delete", VV_NULL(), VV_TIME(0), VV_BYTES(bytes, sizeof bytes)));
     VV_TRY(vv_query_slow(req, &rows, "select $1", VV_JSON("{}")));
     VV_TRY(vv_batch_query(req, &batch, &rows, VV_TEXT_N("text", 2)));
+    VV_TRY(vv_batch_query(req, &patient, &rows, VV_INT(1)));
     VV_TRY(vv_query_params(req, VV_LANE_READ, &rows, "select 1", NULL, 0));
     VV_TRY(vv_batch_params(req, &batch, &rows, NULL, 0));
     VV_TRY(vv_begin(req, &tx));
@@ -114,7 +149,8 @@ static int statements(struct vv_request *req)
         VV_TRY(vv_mail()->send(tx, &message));
     event = VV_EVENT("every.event", tx, NULL, NULL);
     VV_TRY(vv_emit(vv_tx_request(tx), &event));
-    if (vv_auth() == NULL)
+    VV_TRY(decides(req, tx));
+    if (vv_auth() == NULL || !vv_auth()->verification_required())
         return vv_rollback(tx);
     VV_TRY(vv_commit(tx));
     return answers(req, rows);
@@ -210,6 +246,10 @@ static const struct vv_route routes[] = {
              VV_SET(flags, VV_OPTIONAL_BODY), VV_SET(limit, "every"),
              VV_SET(summary, "Everything")),
     VV_ROUTE(VV_GET, "/every", VV_ANYONE, statements, VV_SET(summary, "Every statement")),
+    VV_ROUTE(VV_GET, "/every/user", VV_USER, reads, VV_SET(limit, "every_user"),
+             VV_SET(summary, "Every user")),
+    VV_ROUTE(VV_GET, "/every/key", VV_KEY, reads, VV_SET(flags, VV_SELF_IDENTIFIED),
+             VV_SET(summary, "Every key")),
     VV_END,
 };
 
@@ -230,7 +270,11 @@ static const struct vv_metric metrics[] = {
     VV_GAUGE("every_level", "kind=\"all\"", "A gauge"),
     VV_END,
 };
-static const struct vv_limit limits[] = {VV_LIMIT("every", "30/m", "A limit"), VV_END};
+static const struct vv_limit limits[] = {
+    VV_LIMIT("every", "30/m", "A limit"),
+    VV_USER_LIMIT("every_user", "5/h", "A limit of users"),
+    VV_END,
+};
 
 struct every_service {
     struct vv_service base;
@@ -240,6 +284,11 @@ static const struct every_service service = {{(uint32_t)sizeof(struct every_serv
 
 static int init(struct vv_request *req)
 {
+    static const struct vv_credential_source source = {
+        (uint32_t)sizeof(struct vv_credential_source), "select 1"};
+
+    if (vv_entitlements() != NULL)
+        VV_TRY(vv_entitlements()->credentials(&source));
     if (vv_server_option("public_url") != NULL && vv_service("auth/1") != NULL)
         vv_log(req, VV_LOG_INFO, "%s", (const char *)vv_alloc(req, 1));
     return vv_publish("every/1", &service.base);
@@ -255,7 +304,7 @@ static void stop(void)
 }
 
 VV_PLUGIN(VV_SET(name, "every"), VV_SET(version, "1.0.0"), VV_SET(summary, "Uses everything"),
-          VV_SET(depends, "auth/1?, mail/1?, plans/1?, subscriptions/1?"),
+          VV_SET(depends, "auth/1?, mail/1?, plans/1?, subscriptions/1?, entitlements/1?"),
           VV_SET(provides, "every/1"), VV_SET(conf_size, sizeof(struct conf)),
           VV_SET(options, options), VV_SET(routes, routes), VV_SET(hooks, hooks),
           VV_SET(jobs, jobs), VV_SET(schedules, schedules), VV_SET(commands, commands),

@@ -22,6 +22,7 @@ test('a plugin that uses everything compiles as C11 and as C++17, exports one sy
         const routes = await check(t, config, ['--show-routes']);
         assert.equal(routes.code, 0, `${compiler}: ${routes.stderr}`);
         assert.match(routes.stdout, /^POST +\/every +anyone +every +every +Everything$/m);
+        assert.match(routes.stdout, /^GET +\/every\/user +user +every_user +every +Every user$/m);
         assert.match((await check(t, config, ['--show-hooks'])).stdout, /^every\.event +0 +every$/m);
         assert.match((await check(t, config, ['--dump-config'])).stdout, /^\[every\]\nenabled = true\n(?:.*\n)*rate = 3\/h$/m);
     }
@@ -79,7 +80,8 @@ test('a plugin built with elements that have grown still loads: tables are walke
         assert.match(routes.stdout, /^POST +\/every +anyone +every +every +Everything$/m);
         assert.match(routes.stdout, /^GET +\/every +anyone +- +every +Every statement$/m);
         const dump = (await check(t, config, ['--dump-config'])).stdout;
-        for (const line of ['number = 9', 'duration = 3h', 'list = a,\n    b', 'flag = true', 'every = 30/m'])
+        for (const line of ['number = 9', 'duration = 3h', 'list = a,\n    b', 'flag = true', 'every = 30/m',
+            'every_user = 5/h'])
             assert.ok(dump.includes(`\n${line}\n`), `${line} in ${dump}`);
     }
 });

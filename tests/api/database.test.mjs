@@ -298,6 +298,64 @@ test('a batch that meets a foreign lock is busy for all; a cancelled caller harm
     assert.equal((await batch('insert', 9, 'later', null, null)).code, 0);
 });
 
+/** The backends whose last statement was the batch that may wait; `now`: they do wait for a lock. */
+const patients = (db, now = false) => db.query(`select pid from pg_stat_activity where datname = current_database()
+    and query like '%from changed' and ($1 = false or wait_event_type = 'Lock')`, [now]);
+
+test('a batch that may wait for locks does so alone', async (t) => {
+    const { batch, bare, run, server, db } = await start(t, { config: { database: { lock_timeout: '100ms' } } });
+    await makeSeen(db);
+    await db.query('insert into seen (who) values (1), (2)');
+    const patient = (who, what) => server.post('/dbtest/batch', { name: 'patient', params: [who, what], bare: true });
+    let waiting;
+    await whileLocked(db, 'update seen set what = $$x$$ where who = 1', async () => {
+        let answered = false;
+        waiting = patient(1, 'after').finally(() => { answered = true; });
+        await until(async () => (await patients(db, true)).length === 1, { what: 'it waits for the row' });
+        // A write that is not as patient gives up meanwhile, and whatever needs no lock goes on.
+        assert.equal((await bare('update seen set what = $1 where who = 1', ['y'], WRITE)).status, 503);
+        const others = await Promise.all(Array.from({ length: 20 }, (_, i) =>
+            (i % 2 ? batch('lookup', 2) : batch('insert', 100 + i, 'x', null, null))));
+        assert.ok(others.every(({ code }) => code === 0));
+        assert.equal(answered, false);
+    });
+    const { status, json } = await waiting;
+    assert.deepEqual([status, json.rows], [200, [{ what: 'after', lock: '1s', statement: '3s' }]]);
+    assert.equal((await run('select what from seen where who = 1')).rows[0].what, 'after');
+});
+
+test('a batch that waits for more than a second is 503, and the next one passes', async (t) => {
+    const { server, db } = await start(t);
+    await makeSeen(db);
+    await db.query('insert into seen (who) values (1), (2)');
+    const patient = (who) => server.post('/dbtest/batch', { name: 'patient', params: [who, 'new'], bare: true });
+    await whileLocked(db, 'update seen set what = $$x$$ where who = 1', async () => {
+        const first = patient(1);
+        await until(async () => (await patients(db, true)).length === 1, { what: 'it waits for the row' });
+        // What arrives meanwhile goes with the next batch, and is not harmed.
+        const [busy, next] = await Promise.all([first, patient(2)]);
+        assert.deepEqual([busy.status, busy.json.code], [503, 'database_busy']);
+        assert.ok(busy.headers.get('retry-after') >= 1);
+        assert.deepEqual([next.status, next.json.rows[0]?.what], [200, 'new']);
+    });
+    assert.equal((await patient(1)).status, 200);
+});
+
+test('the connection of waiting batches comes when it is used, comes back, and readiness does not hang on it', async (t) => {
+    const { batch, server, db } = await start(t);
+    await makeSeen(db);
+    await db.query('insert into seen (who) values (1)');
+    assert.deepEqual((await Promise.all([1, 2, 3].map((i) => batch('patient', 1, `${i}`)))).map((a) => a.code), [0, 0, 0]);
+    const [{ pid }, ...more] = await patients(db);
+    assert.deepEqual(more, []);
+    assert.equal((await batch('lookup', 1)).code, 0);
+    assert.equal((await batch('patient', 1, 'again')).code, 0);
+    assert.deepEqual(await patients(db), [{ pid }], 'it is kept, and nobody else uses it');
+    await db.query('select pg_terminate_backend($1)', [pid]);
+    assert.equal((await server.get('/health/ready')).status, 200);
+    await until(async () => (await batch('patient', 1, 'back')).code === 0, { timeout: 2000, step: 20, what: 'it is back' });
+});
+
 test('without PostgreSQL the answer is 503 at once, and service is back within 2 s of it', async (t) => {
     const postgres = await startPostgres(t);
     const { server, bare, run, batch, tx, db } = await start(t, { postgres });
@@ -311,8 +369,8 @@ test('without PostgreSQL the answer is 503 at once, and service is back within 2
             const began = Date.now();
             const replies = await Promise.all([bare('select 1'), bare('select 1', [], WRITE), bare('select 1', [], SLOW)]);
             assert.deepEqual(replies.map((r) => r.status), [503, 503, 503]);
-            assert.deepEqual([(await batch('lookup', 1)).code, (await tx([['select 1']])).code],
-                [EUNAVAILABLE, EUNAVAILABLE]);
+            assert.deepEqual([(await batch('lookup', 1)).code, (await batch('patient', 1, 'x')).code,
+                (await tx([['select 1']])).code], Array(3).fill(EUNAVAILABLE));
             assert.ok(Date.now() - began < 500, `${Date.now() - began} ms`);
         }
         await postgres.start();
@@ -320,6 +378,7 @@ test('without PostgreSQL the answer is 503 at once, and service is back within 2
         await until(async () => (await bare('select 1', [], WRITE)).status === 200, { timeout: 2000, step: 20, what: 'writes work' });
         await until(async () => (await tx([['select 1']])).code === 0, { timeout: 2000, step: 20, what: 'transactions work' });
         assert.equal((await batch('lookup', 1)).code, 0);
+        await until(async () => (await batch('patient', 1, 'x')).code === 0, { timeout: 2000, step: 20, what: 'waiting works' });
         assert.equal((await run('select 1', [], SLOW)).code, 0);
         assert.equal(server.processes('worker')[0].pid, worker, 'the worker is the same one');
     }

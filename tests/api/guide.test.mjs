@@ -1,13 +1,15 @@
 // The plugin author's guide does what it says: its code compiles with its command and serves as it promises.
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { assert, startServer, tempDir, test } from '../lib/harness.mjs';
 import { newUser, PASSWORD } from '../lib/accounts.mjs';
 import { linkPlugins } from '../lib/config.mjs';
 import { mustRun, ROOT } from '../lib/process.mjs';
+import { blocksOf, shellOf } from '../lib/readme.mjs';
 
-const guide = readFileSync(path.join(ROOT, 'sdk/README.md'), 'utf8');
-const block = (language) => guide.match(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``))[1];
+const guide = blocksOf('sdk/README.md');
+const block = (language) => guide.find((b) => b.language === language).text;
+const [build] = shellOf('sdk/README.md', 'In five minutes');
 
 /** A copy of sql/ or templates/ to which a third party has added a folder. */
 function extend(dir, what, name, from) {
@@ -21,7 +23,7 @@ test('the plugin of the guide is built, loaded and driven as it says', async (t)
     const dir = tempDir(t);
     symlinkSync(path.join(ROOT, 'sdk'), path.join(dir, 'sdk'));
     writeFileSync(path.join(dir, 'stars.c'), block('c'));
-    await mustRun('sh', ['-ec', block('sh')], { cwd: dir });
+    await mustRun('sh', ['-ec', build], { cwd: dir });
     mkdirSync(path.join(dir, 'migration'));
     writeFileSync(path.join(dir, 'migration/0001_stars.sql'), block('sql'));
     const pluginDir = linkPlugins(path.join(dir, 'plugins'), ['auth', 'mail']);

@@ -55,6 +55,7 @@ const sentences = {
     stride: `it says that an element of its limits has 3 bytes, which cannot be; ${FILL}`,
     deep: 'its fields have fields more than 8 levels deep; flatten them',
     limitless: "route '/limitless' has the limit 'nobody', which nobody declares; add it to the plugin's table of limits",
+    perhaps: "limits[0]: 'perhaps' is counted per something that this server does not know",
 };
 
 test('a plugin that is unfit is refused, and the sentence says what to do', async (t) => {
@@ -99,6 +100,14 @@ test('a table with many mistakes is told all of them', async (t) => {
         "routes[8]: field 'word' of its body has a minimum above its maximum",
         "routes[8]: field 'word' is in its body twice; take one out",
     ].map((line) => `plugin 'routes': ${line}`));
+});
+
+test('a limit of users needs a user, and a name has one meaning', async (t) => {
+    const unknown = 'which counts the calls of a user, but who calls is not known before its handler runs; name one per address';
+    assert.deepEqual(await refusal(t, hostileDir(t), 'counted'), [
+        "plugin 'counted': its limit 'user' counts per address, and another of that name does not; give it a name of its own",
+        `plugin 'counted': route '/counted' has the limit 'counted', ${unknown}`,
+        `plugin 'counted': route '/counted/self' has the limit 'counted', ${unknown}`]);
 });
 
 test('what plugins need of one another is looked at before any of them starts', async (t) => {

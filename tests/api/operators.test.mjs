@@ -1,12 +1,10 @@
 // Every command of the operators' guide works as it stands there.
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { assert, startServer, test } from '../lib/harness.mjs';
-import { register } from '../lib/accounts.mjs';
-import { BUILD, ROOT, run } from '../lib/process.mjs';
+import { assert, register, startServer, test } from '../lib/harness.mjs';
+import { BUILD, run } from '../lib/process.mjs';
+import { shellOf } from '../lib/readme.mjs';
 
-const guide = readFileSync(path.join(ROOT, 'etc/README.md'), 'utf8');
-const commands = [...guide.matchAll(/```sh\n([^]*?)```/g)].flatMap(([, block]) => block.trim().split('\n'));
+const commands = shellOf('etc/README.md').flatMap((block) => block.trim().split('\n'));
 
 test('the commands of the guide succeed and say something', async (t) => {
     const s = await startServer(t, { plugins: ['auth', 'mail'] });

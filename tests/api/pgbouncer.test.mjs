@@ -36,6 +36,10 @@ for (const prepared of ['off', 'on']) {
         const expected = { l: '500ms', z: 'UTC', s: '2s' };
         for (let i = 0; i < 8; i++) assert.deepEqual((await run(settings, [], i % 2)).rows, [expected]);
         assert.deepEqual((await call('tx', { steps: [{ sql: settings }], end: 'commit' })).rows, [expected]);
+        for (let i = 0; i < 3; i++)
+            assert.deepEqual((await call('batch', { name: 'patient', params: [5001, `${i}`] })).rows,
+                [{ what: `${i}`, lock: '1s', statement: '3s' }]);
+        for (let i = 0; i < 4; i++) assert.deepEqual((await run(settings, [], i % 2)).rows, [expected]);
         assert.equal((await run('select pg_sleep(2.3)', [], 2)).code, 0);
         assert.equal((await run('select pg_sleep(3)')).sqlstate, '57014');
         const others = await Promise.all(Array.from({ length: 4 }, () =>

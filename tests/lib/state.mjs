@@ -1,6 +1,6 @@
 // Where state lives that outlives one run: .dev/, or beside it when another user has to reach it.
-import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, run } from './process.mjs';
 
@@ -28,3 +28,15 @@ export async function removeState(name, user) {
     rmSync(await stateDir(name, user), { recursive: true, force: true });
     rmSync(path.join(DEV, name), { recursive: true, force: true });
 }
+
+/** The file of a secret of ./dev run, which is drawn once, so that tokens stay good between runs. */
+export function secretFile(name) {
+    const file = path.join(DEV, 'secrets', name);
+    if (!existsSync(file)) {
+        mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+        writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+    }
+    return file;
+}
+
+export const secret = (name) => readFileSync(secretFile(name), 'utf8');

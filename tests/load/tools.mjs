@@ -11,7 +11,7 @@ export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor
 
 const UNITS = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
 
-/** One run of wrk → {rate, p50, p99} (requests a second, milliseconds); anything but 2xx is an error. */
+/** One run of wrk → {rate, requests, p50, p99} (requests a second, all, milliseconds); anything but 2xx is an error. */
 export async function wrk(url, { connections = 64, script, args = [], seconds = SECONDS } = {}) {
     const { stdout } = await mustRun('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency',
         ...(script ? ['-s', script] : []), url, '--', ...args], { timeout: (seconds + 30) * 1000 });
@@ -20,7 +20,8 @@ export async function wrk(url, { connections = 64, script, args = [], seconds = 
         const [, value, unit] = stdout.match(new RegExp(`^\\s*${name}%\\s+([\\d.]+)(us|ms|s|m)`, 'm'));
         return Number(value) * UNITS[unit];
     };
-    return { rate: Number(stdout.match(/Requests\/sec:\s+([\d.]+)/)[1]), p50: latency(50), p99: latency(99) };
+    const [rate, requests] = [/Requests\/sec:\s+([\d.]+)/, /(\d+) requests in/].map((form) => Number(stdout.match(form)[1]));
+    return { rate, requests, p50: latency(50), p99: latency(99) };
 }
 
 /** pgbench at 64 clients, prepared statements → transactions a second. */

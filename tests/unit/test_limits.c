@@ -1,4 +1,4 @@
-/* Per-address rates: exact over processes, bounded, and not stopped by a process that dies. */
+/* Rates in shared memory: exact over processes, bounded, and not stopped by a process that dies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +59,50 @@ static void one_client(void **state)
     assert_true(vv_limits_take(1, "192.0.2.2", hourly, 1).allowed); /* another client */
     assert_true(vv_limits_take(2, "192.0.2.1", hourly, 1).allowed); /* another class */
     assert_true(vv_limits_take(1, "192.0.2.1", (struct vv_rate){0, 0}, 1).allowed);
+}
+
+/* Several at once pass together or not at all; none at all is a look. */
+static void amounts(void **state)
+{
+    struct vv_limit_answer answer;
+
+    (void)state;
+    answer = vv_limits_take(7, "a", hourly, 0);
+    assert_true(answer.allowed);
+    assert_int_equal(answer.remaining, 100);
+    assert_int_equal(answer.reset, 0);
+    answer = vv_limits_take(7, "a", hourly, 60);
+    assert_true(answer.allowed);
+    assert_int_equal(answer.remaining, 40);
+    answer = vv_limits_take(7, "a", hourly, 41);
+    assert_false(answer.allowed);
+    assert_int_equal(answer.remaining, 40);
+    assert_true(answer.retry_after > 0 && answer.retry_after <= 36000000);
+    assert_true(vv_limits_take(7, "a", hourly, 40).allowed);
+    answer = vv_limits_take(7, "a", hourly, 0);
+    assert_false(answer.allowed);
+    assert_int_equal(answer.remaining, 0);
+    assert_true(answer.retry_after > 30000000 && answer.retry_after <= 36000000);
+    assert_false(vv_limits_take(7, "b", hourly, 101).allowed); /* more than ever passes */
+    assert_false(vv_limits_take(7, "b", hourly, UINT32_MAX).allowed);
+    assert_int_equal(vv_limits_take(7, "b", hourly, 100).remaining, 0);
+    assert_true(vv_limits_take(7, "c", (struct vv_rate){0, 0}, UINT32_MAX).allowed);
+}
+
+/* Keys of any length are told apart to their last byte. */
+static void long_keys(void **state)
+{
+    char one[400], two[400];
+
+    (void)state;
+    memset(one, 'x', sizeof one);
+    one[sizeof one - 1] = '\0';
+    memcpy(two, one, sizeof two);
+    two[sizeof two - 2] = 'y';
+    assert_true(vv_limits_take(8, one, hourly, 100).allowed);
+    assert_false(vv_limits_take(8, one, hourly, 1).allowed);
+    assert_true(vv_limits_take(8, two, hourly, 1).allowed);
+    assert_true(vv_limits_take(8, NULL, hourly, 1).allowed);
 }
 
 static void comes_back(void **state)
@@ -146,6 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_vector),
         cmocka_unit_test_setup(one_client, fresh),
+        cmocka_unit_test_setup(amounts, fresh),
+        cmocka_unit_test_setup(long_keys, fresh),
         cmocka_unit_test_setup(comes_back, fresh),
         cmocka_unit_test_setup(many_processes, fresh),
         cmocka_unit_test_setup(killed_processes, fresh),

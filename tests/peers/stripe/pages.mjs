@@ -54,13 +54,15 @@ function portal(world, method, id, { action, subscription }) {
     if (method === 'POST' && chosen) {
         if (action === 'cancel') world.cancelLater(chosen, { cancelAt: world.portalCancelAt });
         if (action === 'resume') world.resume(chosen);
+        if (action === 'end' && chosen.cancel_at) world.endPeriod(chosen);
         return redirect(session.url);
     }
     const rows = mine.map((s) => {
         const [item] = s.items.data;
         return `<p><b>${escape(world.get(item.price.product).name)}</b>, ${s.status}, `
             + `${s.cancel_at ? 'ends' : 'renews'} on ${day(item.current_period_end)}</p>`
-            + form(s.cancel_at ? ['resume', 'Go on with the subscription'] : ['cancel', 'Cancel the subscription']);
+            + form(...(s.cancel_at ? [['resume', 'Go on with the subscription'], ['end', 'Let the period end now']]
+                : [['cancel', 'Cancel the subscription']]));
     });
     return html(200, page('Your subscription', ...(rows.length ? rows : ['<p>There is none.</p>']),
         session.return_url ? `<p><a href="${escape(session.return_url)}">Back</a></p>` : ''));

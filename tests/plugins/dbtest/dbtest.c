@@ -121,10 +121,20 @@ static const struct vv_batch slow =
              " from unnest($1::bigint[]) with ordinality t (who, n),"
              " (select pg_sleep(0.1)::text as pause offset 0) s");
 
-/* {name, params} */
+/* Waits for the locks of its rows, and says under which limits it does. */
+static const struct vv_batch patient =
+    VV_BATCH("patient", VV_BATCH_WAITS,
+             "with given as (select * from unnest($1::bigint[], $2::text[])"
+             "  with ordinality t (who, what, n)),"
+             " changed as (update seen set what = given.what from given where seen.who = given.who"
+             "  returning given.n, seen.what)"
+             " select n, what, current_setting('lock_timeout') as lock,"
+             "  current_setting('statement_timeout') as statement from changed");
+
+/* {name, params, bare} */
 static int gather(struct vv_request *req)
 {
-    static const struct vv_batch *const all[] = {&lookup, &insert, &slow};
+    static const struct vv_batch *const all[] = {&lookup, &insert, &slow, &patient};
     struct vv_param params[MOST_PARAMS];
     const struct vv_value *body;
     struct vv_rows *rows = NULL;
@@ -137,6 +147,8 @@ static int gather(struct vv_request *req)
         if (strcmp(all[i]->name, name) != 0)
             continue;
         rc = vv_batch_params(req, all[i], &rows, params, params_of(req, body, params));
+        if (rc < 0 && vv_get_bool(body, "bare", false))
+            return rc;
         return answer(req, rc, rows);
     }
     return vv_fail(req, 404, "no_such_batch", "There is no batch %s", name);
