@@ -180,7 +180,7 @@ test('credentials are renewed before they expire, and the old ones serve while t
     const { cloud, person } = await start(t, { source: 'imds', baseLifetime: 8 });
     assert.equal((await person.ask()).status, 200);
     const first = signer(cloud);
-    const slow = cloud.fail({ action: 'imds:token', delay: 1500 });
+    const slow = cloud.fail({ action: 'imds:token', delay: 1000 });
     const waiting = [];
     await until(() => {
         waiting.push(person.ask());

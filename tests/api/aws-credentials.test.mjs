@@ -8,6 +8,12 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
 const ACTIONS = ['transcribe:StartStreamTranscription', 'transcribe:StartStreamTranscriptionWebSocket'];
 
+/** Waits until everything of Stripe has arrived and been taken in. */
+async function toldAll(s) {
+    await s.stripe.webhooks.idle();
+    await settled(s);
+}
+
 test('credentials that AWS knows, for Transcribe alone, in the name of the user', async (t) => {
     const s = await startCloud(t);
     const person = await newMember(s);
@@ -121,7 +127,7 @@ test('the plan of a subscription is in the tags, and without one there is nothin
     await until(async () => (await ask()).status === 200);
     assert.deepEqual(s.aws.issued.at(-1).tags, { user: String(person.id), plan: 'pro' });
     stripe.cancel(sub);
-    await settled(s);
+    await toldAll(s);
     refused(await ask(), 403, 'subscription_required');
 });
 
@@ -130,7 +136,7 @@ test('credentials never outlive what is paid for', async (t) => {
     const s = await startCloud(t, { plugins: ['auth', 'mail', 'stripe', 'usage', 'aws'], stripe, aws: { reuse_seconds: 600 } });
     const person = await newCustomer(s);
     stripe.subscribe(person.customer, 'price_pro_monthly');
-    await settled(s);
+    await toldAll(s);
     const ask = () => s.post('/aws/credentials', undefined, { token: person.token });
     const ends = async (seconds) => {
         const [row] = await s.db.query(`update entitlements set ends_at = now() + make_interval(secs => $2),
