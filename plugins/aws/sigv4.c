@@ -106,7 +106,7 @@ static const char *sigv4_query(struct vv_request *req, const struct aws_presign 
         {NULL, NULL},
     };
     const struct aws_pair *const lists[] = {own, what->query};
-    struct aws_pair sorted[SIGV4_PAIRS];
+    struct aws_pair sorted[SIGV4_PAIRS] = {{NULL, NULL}};
     const char *query = "";
     size_t count = 0;
 

@@ -46,8 +46,7 @@ int aws_read_file(struct vv_request *req, const char *path, const char **ret_tex
     struct source_file file = {.path = path, .text = malloc(SOURCE_FILE_MAX)};
     int rc = file.text == NULL ? VV_EBUSY : vv_offload(req, VV_POOL_BLOCK, source_read, &file);
 
-    if (rc == 0)
-        *ret_text = aws_keep(req, file.text, file.length);
+    *ret_text = rc < 0 ? "" : aws_keep(req, file.text, file.length);
     if (file.text != NULL)
         explicit_bzero(file.text, SOURCE_FILE_MAX);
     free(file.text);

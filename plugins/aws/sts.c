@@ -10,7 +10,7 @@
 #define STS_ATTEMPTS  5
 #define STS_BACKOFF   100 /* milliseconds before the second attempt at most, doubling */
 #define STS_MOST      2000
-#define STS_SKEW      (60 * INT64_C(1000000)) /* of our clock, before it is worth a correction */
+#define STS_SKEW      (30 * INT64_C(1000000)) /* of our clock, before it is worth a correction */
 #define STS_MARGIN    5                       /* seconds that a call may be on its way */
 #define STS_HEADERS   4                       /* the last is the end */
 #define STS_TEXT      256
@@ -160,27 +160,31 @@ static bool sts_is_passing(const char *code)
     return false;
 }
 
-/* Whether the refusal comes of our clock, and it is known now by how much that is wrong. */
-static bool sts_learn_clock(struct vv_request *req, const struct aws_call *call,
-                            const struct vv_http_answer *answer)
+/* Every answer says what time it is at AWS. True: that was news. */
+static bool sts_learn_clock(struct vv_request *req, const struct vv_http_answer *answer)
+{
+    int64_t date = aws_time_http(vv_answer_header(answer, "Date")), skew = date - aws_clock();
+
+    if (date == 0 || llabs(skew - sts.skew) < STS_SKEW)
+        return false;
+    sts.skew = llabs(skew) < STS_SKEW ? 0 : skew;
+    if (sts.skew == 0)
+        vv_log(req, VV_LOG_INFO, "this machine's clock and AWS's agree again");
+    else
+        vv_log(req, VV_LOG_WARNING,
+               "this machine's clock is %lld s %s AWS's; signing with AWS's time from now on",
+               llabs(skew) / 1000000, skew > 0 ? "behind" : "before");
+    return true;
+}
+
+static bool sts_blames_clock(const char *code)
 {
     static const char *const codes[] = {"SignatureDoesNotMatch", "RequestTimeTooSkewed",
                                         "RequestExpired", "InvalidSignatureException"};
-    int64_t date = aws_time_http(vv_answer_header(answer, "Date")), skew;
 
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (strcmp(call->code, codes[i]) != 0 || date == 0 || call->keys == NULL)
-            continue;
-        skew = date - aws_clock();
-        if (llabs(skew - sts.skew) < STS_SKEW)
-            return false;
-        sts.skew = skew;
-        vv_log(req, VV_LOG_WARNING,
-               "this machine's clock is %lld s %s AWS's, so that AWS refuses what is signed "
-               "(%s); signing with AWS's time from now on",
-               llabs(skew) / 1000000, skew > 0 ? "behind" : "before", call->code);
-        return true;
-    }
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strcmp(code, codes[i]) == 0)
+            return true;
     return false;
 }
 
@@ -197,6 +201,7 @@ static enum sts_turn sts_read(struct vv_request *req, struct aws_call *call,
                               const struct vv_http_answer *answer, enum aws_result *ret_result)
 {
     uint32_t status = vv_answer_status(answer);
+    bool learned = sts_learn_clock(req, answer);
 
     call->answer = vv_answer_body(answer, &call->length);
     call->answer = call->answer == NULL ? "" : call->answer;
@@ -215,7 +220,8 @@ static enum sts_turn sts_read(struct vv_request *req, struct aws_call *call,
     if (status == 429 || status >= 500 || sts_is_passing(call->code))
         return STS_AGAIN;
     *ret_result = AWS_REFUSED;
-    return sts_learn_clock(req, call, answer) ? STS_CORRECTED : STS_SETTLED;
+    return learned && call->keys != NULL && sts_blames_clock(call->code) ? STS_CORRECTED
+                                                                         : STS_SETTLED;
 }
 
 static enum sts_turn sts_attempt(struct vv_request *req, struct aws_call *call,

@@ -134,6 +134,21 @@ test('a clock that is wrong is noticed, and put right for what is signed', async
     }
 });
 
+test('a clock that AWS would still take is put right as well: times are AWS\'s', async (t) => {
+    const { s, person } = await start(t);
+    s.aws.clockOffset = -200;
+    const left = (await person.ask()).json.expires_in;
+    assert.ok(left > 3580 && left <= 3601, `expires in ${left} s`);
+    const { url, expires_at: end } = (await person.stream()).json;
+    const seen = await s.aws.verifyTranscribe(url);
+    assert.ok(Math.abs(seen.signedAt - s.aws.now()) < 10_000);
+    assert.equal(seen.expiresAt.getTime(), new Date(end).getTime());
+    assert.equal(asked(s), 2);
+    s.aws.clockOffset = 0;
+    assert.equal((await person.ask()).status, 200);
+    await s.waitLog(/clock and AWS's agree again/);
+});
+
 test('the breaker opens, lets one through, and closes', async (t) => {
     const { s, person } = await start(t, { breaker_failures: 3, breaker_pause: '1500ms' });
     await s.aws.stop();
