@@ -1,6 +1,9 @@
 /* Keeps each user's row of entitlements true, inside the transactions of what changes it. */
 #include "usage.h"
 
+/* Rows are made when they are missing, in whatever happens first: an account may be older than this
+ * plugin, and whoever makes rows for those (rebuild.c) does not see what we have not committed. */
+
 int usage_user_registered(struct vv_request *req, struct vv_event *event)
 {
     const struct vv_user_event *user = vv_event_user(event);
@@ -8,16 +11,13 @@ int usage_user_registered(struct vv_request *req, struct vv_event *event)
     (void)req;
     return vv_tx_exec(event->tx,
                       "insert into entitlements (user_id, email, verified) values ($1, $2, $3)"
-                      " on conflict (user_id) do nothing",
+                      " on conflict (user_id) do update set email = $2, verified = $3",
                       VV_INT(user->user_id), VV_TEXT(user->email), VV_BOOL(user->verified));
 }
 
 int usage_user_verified(struct vv_request *req, struct vv_event *event)
 {
-    (void)req;
-    return vv_tx_exec(event->tx,
-                      "update entitlements set verified = true where user_id = $1 and not verified",
-                      VV_INT(vv_event_user(event)->user_id));
+    return usage_user_registered(req, event);
 }
 
 int usage_user_changed(struct vv_request *req, struct vv_event *event)
@@ -26,15 +26,21 @@ int usage_user_changed(struct vv_request *req, struct vv_event *event)
 
     (void)req;
     return vv_tx_exec(event->tx,
-                      "update entitlements set email = $2, verified = $3 where user_id = $1"
-                      " and (email, verified) is distinct from ($2, $3)",
+                      "insert into entitlements as e (user_id, email, verified) values ($1, $2, $3)"
+                      " on conflict (user_id) do update set email = $2, verified = $3"
+                      "  where (e.email, e.verified) is distinct from ($2, $3)",
                       VV_INT(user->user_id), VV_TEXT(user->email), VV_BOOL(user->verified));
 }
 
 static int user_disable(struct vv_event *event, bool disable)
 {
-    return vv_tx_exec(event->tx, "update entitlements set disabled = $2 where user_id = $1",
-                      VV_INT(vv_event_user(event)->user_id), VV_BOOL(disable));
+    const struct vv_user_event *user = vv_event_user(event);
+
+    return vv_tx_exec(event->tx,
+                      "insert into entitlements (user_id, email, verified, disabled)"
+                      " values ($1, $2, $3, $4) on conflict (user_id) do update set disabled = $4",
+                      VV_INT(user->user_id), VV_TEXT(user->email), VV_BOOL(user->verified),
+                      VV_BOOL(disable));
 }
 
 int usage_user_disabled(struct vv_request *req, struct vv_event *event)

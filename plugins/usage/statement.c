@@ -258,3 +258,12 @@ const char *usage_statement_peek(void)
     statement_close(out);
     return text;
 }
+
+char *usage_statement_used(void)
+{
+    char *text = strdup("case when " CURRENT " then coalesce(e.used, 0) else 0 end");
+
+    if (text == NULL)
+        abort();
+    return text;
+}

@@ -9,7 +9,7 @@
 struct usage_conf {
     struct vv_rate rate_limit;
     const char *default_quota;
-    int64_t retention_months;
+    int64_t retention_months, rollup_retention_months;
 };
 
 static inline const struct usage_conf *usage_conf(void)
@@ -53,6 +53,9 @@ const char *usage_statement_peek(void);
  * memory of the caller's. */
 char *usage_statement_limit(void);
 
+/* What was used of that in the period that runs. The same. */
+char *usage_statement_used(void);
+
 /* Whether `e` has access now. The same. */
 char *usage_statement_access(void);
 
@@ -82,8 +85,43 @@ int usage_user_enabled(struct vv_request *req, struct vv_event *event);
 int usage_user_deleted(struct vv_request *req, struct vv_event *event);
 int usage_subscription_changed(struct vv_request *req, struct vv_event *event);
 
+/* Makes the row of a user who has none. May wait. */
+VV_MUST_CHECK int usage_entitlements_add(struct vv_request *req, int64_t user_id);
+
 /* Writes what a subscription gives into the user's row, which the transaction then holds. A new
  * anchor begins a new period, whose usage is counted out of the log. */
 VV_MUST_CHECK int usage_access_store(struct vv_tx *tx, const struct vv_access *access);
+
+/* ---- what people see: report.c, history.c -----------------------------------------------------
+ */
+
+int usage_report_get(struct vv_request *req);
+int usage_report_change(struct vv_request *req);
+int usage_history_get(struct vv_request *req);
+
+/* Adds what was used and the limit to GET /profile. In init. */
+VV_MUST_CHECK int usage_report_profile(void);
+
+/* ---- in the background: upkeep.c, forget.c, notice.c, rebuild.c --------------------------------
+ */
+
+int usage_upkeep_roll_up(struct vv_request *req);
+int usage_upkeep_partitions(struct vv_request *req);
+
+/* Takes into the roll-ups whatever can be. May wait. */
+VV_MUST_CHECK int usage_upkeep_catch_up(struct vv_request *req);
+
+int usage_forget_job(struct vv_request *req, const struct vv_job_run *run);
+int usage_notice_job(struct vv_request *req, const struct vv_job_run *run);
+int usage_rebuild_job(struct vv_request *req, const struct vv_job_run *run);
+
+/* Sees to it that the rebuild runs once for each generation. */
+int usage_rebuild_start(struct vv_request *req);
+
+/* ---- for operators: commands.c, checks.c ------------------------------------------------------
+ */
+
+extern const struct vv_command usage_commands[];
+extern const struct vv_check usage_checks[];
 
 #endif

@@ -72,7 +72,8 @@ create index usage_logs_time on usage_logs using brin (timestamp) with (pages_pe
 -- Nothing is lost when a month has no partition.
 create table usage_logs_default partition of usage_logs default;
 
--- Makes the partition of a month, with what the default partition holds of it. False: it was there.
+-- Makes the partition of a month, with what the default partition holds of it. False: it was there. Attaching stops nobody
+-- who writes; only where rows move do writers wait, so that none of them still has the old table in mind.
 create function usage_make_partition(month timestamptz) returns boolean language plpgsql as $$
 declare
     begins timestamptz := date_trunc('month', month, 'UTC');
@@ -82,15 +83,13 @@ begin
     if to_regclass(name) is not null then
         return false;
     end if;
+    execute format('create table %I (like usage_logs including defaults)', name);
     if exists (select from usage_logs_default where timestamp >= begins and timestamp < ends) then
         lock table usage_logs in share row exclusive mode;
-        execute format('create table %I (like usage_logs including defaults)', name);
         execute format('with moved as (delete from usage_logs_default where timestamp >= %L and timestamp < %L returning *)'
                        ' insert into %I select * from moved', begins, ends, name);
-        execute format('alter table usage_logs attach partition %I for values from (%L) to (%L)', name, begins, ends);
-    else
-        execute format('create table %I partition of usage_logs for values from (%L) to (%L)', name, begins, ends);
     end if;
+    execute format('alter table usage_logs attach partition %I for values from (%L) to (%L)', name, begins, ends);
     return true;
 end
 $$;
@@ -112,25 +111,6 @@ begin
 end
 $$;
 
--- Drops the months that ended before a time; gives their number.
-create function usage_drop_partitions(before timestamptz) returns integer language plpgsql as $$
-declare
-    dropped integer := 0;
-    name    text;
-begin
-    for name in
-        select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-         where i.inhparent = 'usage_logs'::regclass and c.relname ~ '^usage_logs_[0-9]{6}$'
-           and usage_month(make_timestamptz(substr(c.relname, 12, 4)::integer, substr(c.relname, 16, 2)::integer, 1, 0, 0, 0,
-                                            'UTC'), 1) <= before
-    loop
-        execute format('drop table %I', name);
-        dropped := dropped + 1;
-    end loop;
-    return dropped;
-end
-$$;
-
 do $$
 declare
     total bigint;
@@ -140,7 +120,7 @@ begin
     if to_regclass('usage_logs_earlier') is null then
         return;
     end if;
-    select count(*), count(*) filter (where user_id is not null and timestamp is not null) into total, kept
+    select count(*), count(*) filter (where user_id is not null and isfinite(timestamp)) into total, kept
       from usage_logs_earlier;
     if total > kept then
         raise warning 'usage_logs: % of % rows had no user or no time and were dropped', total - kept, total;
@@ -153,17 +133,17 @@ begin
     end if;
     perform usage_make_partition(month)
        from (select distinct date_trunc('month', timestamp, 'UTC') as month from usage_logs_earlier
-              where user_id is not null and timestamp is not null) m;
+              where user_id is not null and isfinite(timestamp)) m;
     insert into usage_logs (user_id, api_endpoint, timestamp)
     select user_id, nullif(left(api_endpoint, 100), ''), timestamp from usage_logs_earlier
-     where user_id is not null and timestamp is not null order by timestamp;
+     where user_id is not null and isfinite(timestamp) order by timestamp;
     drop table usage_logs_earlier;
 end
 $$;
 
 -- ---- roll-ups --------------------------------------------------------------------------------------------------------
 
--- Calls and what they cost, by the hour; endpoint '' is none. Hours that are kept no longer are one row at the epoch.
+-- Calls and what they cost, by the hour; endpoint '' is none. Hours that are kept no longer are one row at -infinity.
 create table usage_hours (
     user_id  bigint not null,
     hour     timestamptz not null,
@@ -173,13 +153,40 @@ create table usage_hours (
     primary key (user_id, hour, endpoint)
 );
 
+-- The sum of a user's hours, so that nobody has to add them up who only wants to know how many there were.
+create table usage_totals (
+    user_id bigint primary key,
+    calls   bigint not null,
+    cost    bigint not null
+) with (fillfactor = 70);
+
 -- Rows before `until` are in usage_hours; later ones are counted where they are. `since`: where raw rows begin.
+-- `folded`: where hours begin.
 create table usage_rollup (
-    one   boolean primary key default true check (one),
-    until timestamptz not null,
-    since timestamptz not null default '-infinity'
+    one    boolean primary key default true check (one),
+    until  timestamptz not null,
+    since  timestamptz not null default '-infinity',
+    folded timestamptz not null default '-infinity'
 );
 insert into usage_rollup (until) values ('-infinity');
+
+-- Up to where rows may be taken into the roll-ups: whoever writes an earlier one has committed. A statement that has
+-- neither a transaction's number nor waits for a table is not ten seconds old.
+create function usage_settled() returns timestamptz language sql volatile
+    return least(statement_timestamp() - interval '10 s',
+                 (select min(xact_start) from pg_stat_activity
+                   where datname = current_database() and pid <> pg_backend_pid()
+                     and (backend_xid is not null or state = 'active' and wait_event_type = 'Lock')));
+
+-- Lets the roll-up find what came last by reading that alone: summaries of full ranges of pages.
+create function usage_summarize() returns bigint language sql volatile
+    return (select sum(brin_summarize_new_values(i.inhrelid)) from pg_inherits i
+              join pg_index x on x.indexrelid = i.inhrelid join pg_class c on c.oid = x.indrelid
+             where i.inhparent = 'usage_logs_time'::regclass
+               and c.relname in ('usage_logs_' || to_char((select greatest(until, '1970-01-01Z') from usage_rollup)
+                                                           at time zone 'UTC', 'YYYYMM'),
+                                 'usage_logs_' || to_char(statement_timestamp() at time zone 'UTC', 'YYYYMM'),
+                                 'usage_logs_default'));
 
 -- Takes what was logged before a time into the roll-ups; gives the number of rows.
 create function usage_roll_up(upto timestamptz) returns bigint language plpgsql as $$
@@ -191,7 +198,7 @@ begin
     if upto <= done then
         return 0;
     end if;
-    with fresh as (
+    with fresh as materialized (
         select user_id, date_trunc('hour', timestamp, 'UTC') as hour, coalesce(api_endpoint, '') as endpoint,
                count(*) as calls, sum(cost) as cost
           from usage_logs where timestamp >= done and timestamp < upto
@@ -199,10 +206,98 @@ begin
     stored as (
         insert into usage_hours as h (user_id, hour, endpoint, calls, cost)
         select * from fresh order by user_id, hour, endpoint
-        on conflict (user_id, hour, endpoint) do update set calls = h.calls + excluded.calls, cost = h.cost + excluded.cost)
+        on conflict (user_id, hour, endpoint) do update set calls = h.calls + excluded.calls, cost = h.cost + excluded.cost),
+    added as (
+        insert into usage_totals as t (user_id, calls, cost)
+        select user_id, sum(calls), sum(cost) from fresh group by user_id order by user_id
+        on conflict (user_id) do update set calls = t.calls + excluded.calls, cost = t.cost + excluded.cost)
     select coalesce(sum(calls), 0) into rows from fresh;
     update usage_rollup set until = upto;
     return rows;
+end
+$$;
+
+-- Counts the hours of the users in (after, last] anew, as far as there are raw rows, and their totals; gives how many rows
+-- were wrong. Holds roll-ups up meanwhile, and nobody else.
+create function usage_recount(after bigint, last bigint) returns bigint language plpgsql as $$
+declare
+    edge  usage_rollup;
+    wrong bigint;
+    sums  bigint;
+begin
+    select * into edge from usage_rollup for update;
+    with fresh as materialized (
+        select user_id, date_trunc('hour', timestamp, 'UTC') as hour, coalesce(api_endpoint, '') as endpoint,
+               count(*) as calls, sum(cost) as cost
+          from usage_logs where user_id > after and user_id <= last and timestamp >= edge.since and timestamp < edge.until
+         group by 1, 2, 3),
+    gone as (
+        delete from usage_hours h
+         where user_id > after and user_id <= last and hour >= edge.since and hour > '-infinity'
+           and not exists (select from fresh f where (f.user_id, f.hour, f.endpoint) = (h.user_id, h.hour, h.endpoint))
+        returning 1),
+    stored as (
+        insert into usage_hours as h (user_id, hour, endpoint, calls, cost) select * from fresh
+        on conflict (user_id, hour, endpoint) do update set calls = excluded.calls, cost = excluded.cost
+         where (h.calls, h.cost) <> (excluded.calls, excluded.cost)
+        returning 1)
+    select (select count(*) from gone) + (select count(*) from stored) into wrong;
+    with fresh as materialized (
+        select user_id, sum(calls) as calls, sum(cost) as cost from usage_hours
+         where user_id > after and user_id <= last group by user_id),
+    gone as (
+        delete from usage_totals t where user_id > after and user_id <= last
+           and not exists (select from fresh f where f.user_id = t.user_id)
+        returning 1),
+    stored as (
+        insert into usage_totals as t (user_id, calls, cost) select * from fresh
+        on conflict (user_id) do update set calls = excluded.calls, cost = excluded.cost
+         where (t.calls, t.cost) <> (excluded.calls, excluded.cost)
+        returning 1)
+    select (select count(*) from gone) + (select count(*) from stored) into sums;
+    return wrong + sums;
+end
+$$;
+
+-- Drops the months that ended before a time and are in the roll-ups; gives their number.
+create function usage_drop_partitions(before timestamptz) returns integer language plpgsql as $$
+declare
+    dropped integer := 0;
+    edge    timestamptz;
+    month   record;
+begin
+    select until into edge from usage_rollup for update;
+    for month in
+        select relname, ends from (
+            select c.relname, usage_month(make_timestamptz(substr(c.relname, 12, 4)::integer,
+                    substr(c.relname, 16, 2)::integer, 1, 0, 0, 0, 'UTC'), 1) as ends
+              from pg_inherits i join pg_class c on c.oid = i.inhrelid
+             where i.inhparent = 'usage_logs'::regclass and c.relname ~ '^usage_logs_[0-9]{6}$') m
+         where ends <= least(before, edge) order by ends
+    loop
+        execute format('drop table %I', month.relname);
+        update usage_rollup set since = greatest(since, month.ends);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+
+-- Makes one row of the hours before a time of the users in (after, last]; gives how many hours those were.
+create function usage_fold(after bigint, last bigint, before timestamptz) returns bigint language plpgsql as $$
+declare
+    hours bigint;
+begin
+    perform from usage_rollup for share;
+    with old as (
+        delete from usage_hours where user_id > after and user_id <= last and hour < before and hour > '-infinity'
+        returning user_id, calls, cost),
+    folded as (
+        insert into usage_hours as h (user_id, hour, calls, cost)
+        select user_id, '-infinity', sum(calls), sum(cost) from old group by user_id order by user_id
+        on conflict (user_id, hour, endpoint) do update set calls = h.calls + excluded.calls, cost = h.cost + excluded.cost)
+    select count(*) into hours from old;
+    return hours;
 end
 $$;
 
@@ -226,8 +321,38 @@ begin
 end
 $$;
 
+-- Counts anew what a user has used, and by the anchor since when; false: it was right. Whoever decides about the user's calls
+-- waits, or has been counted. A period that begins later than our clock was begun by somebody who is ahead of us.
+create function usage_recount_used(who bigint) returns boolean language plpgsql as $$
+declare
+    e     entitlements;
+    first timestamptz;
+    last  timestamptz;
+    cost  bigint;
+begin
+    select * into e from entitlements where user_id = who for no key update;
+    if not found then
+        return false;
+    end if;
+    first := usage_period_start(e.anchor, greatest(statement_timestamp(), least(e.period_start, now() + interval '1 hour')));
+    last := usage_month(e.anchor, usage_months(e.anchor, first) + 1);
+    cost := usage_cost(who, first, 'infinity');
+    if not found or (e.period_start, e.period_end, e.used) = (first, last, cost)
+       or e.period_end <= statement_timestamp() and cost = 0 then
+        return false;
+    end if;
+    update entitlements
+       set period_start = first, period_end = last, used = cost,
+           noticed = case when e.period_start = first then e.noticed else 0 end
+     where user_id = who;
+    return true;
+end
+$$;
+
 insert into entitlements (user_id, email, verified, disabled)
 select id, email, email_verified, disabled_at is not null from users;
+
+select usage_roll_up(date_trunc('hour', now(), 'UTC'));
 
 -- Until the subscriptions have been looked at, months are those of the calendar; so is what was used in this one.
 update entitlements e

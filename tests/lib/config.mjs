@@ -4,6 +4,7 @@ import path from 'node:path';
 import { BUILD, ROOT } from './process.mjs';
 
 export const TEST_SECRET = 'a-secret-of-tests-that-is-long-enough-0123456789';
+export const SERVICE_TOKEN = 'a-service-token-of-tests-0123456789';
 
 /** {section: {key: value}} as INI; a value of null or undefined leaves the key out. */
 export function toIni(config) {
@@ -33,6 +34,7 @@ export function defaults({ port, pluginDir, databaseUrl, plugins = [], mail, str
     if (config.auth) Object.assign(config.auth, { jwt_secret: TEST_SECRET, bcrypt_cost: 4 });
     if (config.mail) Object.assign(config.mail, mailSection(mail));
     if (config.stripe) Object.assign(config.stripe, stripeSection(stripe));
+    if (config.apikeys) Object.assign(config.apikeys, { service_tokens: `search:${SERVICE_TOKEN}`, misses: 'off' });
     if (config.aws) Object.assign(config.aws, awsSection(aws));
     return config.stripe ? { ...config, ...planSections() } : config;
 }

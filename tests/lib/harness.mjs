@@ -2,7 +2,7 @@
 export { default as test, after, afterEach, before, beforeEach, describe, it } from 'node:test';
 export { default as assert } from 'node:assert/strict';
 export { check, Server, startServer, vvctl } from './server.mjs';
-export { toIni, TEST_SECRET } from './config.mjs';
+export { SERVICE_TOKEN, TEST_SECRET, toIni } from './config.mjs';
 export { freshDatabase, once, startPostgres } from './postgres.mjs';
 export { dropIdle, raw, request } from './http.mjs';
 export { BUILD, canConnect, cleanup, freePort, isAlive, mustRun, ROOT, run, spawnBound, tempDir, until } from './process.mjs';
