@@ -175,7 +175,6 @@ enum aws_result aws_sts_call(struct vv_request *req, struct aws_call *call);
 
 /* AWS's clock, as far as it is known to differ from ours. Microseconds. */
 int64_t aws_now(void);
-int64_t aws_skew(void);
 
 /* The credentials in an answer to `action`. VV_EINVAL: there are none that make sense. */
 VV_MUST_CHECK int aws_sts_keys(struct vv_request *req, const char *action,

@@ -14,16 +14,12 @@
 #define STS_MARGIN    5                       /* seconds that a call may be on its way */
 #define STS_HEADERS   4                       /* the last is the end */
 #define STS_TEXT      256
+#define STS_MESSAGE   8192 /* some quote what was signed, the token included */
 #define STS_TOKEN_MAX 16384
 
 static struct {
     int64_t skew; /* microseconds that AWS's clock is before ours */
 } sts;
-
-int64_t aws_skew(void)
-{
-    return sts.skew;
-}
 
 int64_t aws_now(void)
 {
@@ -128,7 +124,7 @@ static const char *sts_clean(struct vv_request *req, const struct aws_call *call
 
 static bool sts_error(struct vv_request *req, struct aws_call *call)
 {
-    char code[STS_TEXT], message[2048];
+    char code[STS_TEXT], message[STS_MESSAGE];
     struct aws_xml_field fields[] = {
         {"ErrorResponse/Error/Code", code, sizeof code, false},
         {"ErrorResponse/Error/Message", message, sizeof message, false},

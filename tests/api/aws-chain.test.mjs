@@ -73,9 +73,12 @@ test('profiles: by name, in either file, with a token, and what is not supported
         assert.equal((await ask({ AWS_PROFILE: name })).reply.status, 200, name);
         assert.equal(signer(cloud), holder);
     }
-    for (const [env, why] of [[{ AWS_PROFILE: 'nobody' }, /there is no profile nobody/], [{ AWS_PROFILE: 'sso' }, /wants sso_session/],
+    for (const [env, why] of [
+        [{ AWS_PROFILE: 'nobody' }, /there is no profile nobody/], [{ AWS_PROFILE: 'sso' }, /wants sso_session/],
         [{ AWS_PROFILE: 'run' }, /wants credential_process/], [{ AWS_PROFILE: 'chained' }, /wants source_profile|wants role_arn/],
-        [{ AWS_PROFILE: 'half' }, /has only one of/], [{ AWS_PROFILE: 'default' }, /profile default has no keys/], [{}, /neither environment/]]) {
+        [{ AWS_PROFILE: 'half' }, /has only one of/], [{ AWS_PROFILE: 'default' }, /profile default has no keys/],
+        [{}, /neither environment/],
+    ]) {
         const { s, reply } = await ask(env);
         refused(reply, 503, 'aws_unavailable');
         await s.waitLog((line) => line.level === 'warning' && why.test(JSON.stringify(line)));

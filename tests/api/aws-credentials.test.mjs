@@ -1,10 +1,11 @@
 // POST /aws/credentials: who gets what, for how long, and what it counts.
-import { assert, check, request, startStripe, test, until, vvctl } from '../lib/harness.mjs';
+import path from 'node:path';
+import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { assert, BUILD, check, request, ROOT, startStripe, test, until, vvctl } from '../lib/harness.mjs';
 import { startAws } from '../peers/aws/index.mjs';
 import { counted, entitle, newMember, refused, startCloud } from '../lib/cloud.mjs';
 import { newCustomer, settled } from '../lib/subscribers.mjs';
 import { sdkOf } from '../lib/aws-sdk.mjs';
-import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
 const ACTIONS = ['transcribe:StartStreamTranscription', 'transcribe:StartStreamTranscriptionWebSocket'];
 
@@ -196,16 +197,16 @@ test('external id and tags go with the request as they are configured', async (t
     assert.equal(status, 200);
     assert.ok(json.expires_in > 890 && json.expires_in <= 900);
     assert.deepEqual(s.aws.issued[0].tags, {});
-    assert.deepEqual(s.aws.issued[0].policy.Statement[0].Action, ['transcribe:StartStreamTranscription', 'translate:TranslateText']);
+    assert.deepEqual(s.aws.issued[0].policy.Statement[0].Action,
+        ['transcribe:StartStreamTranscription', 'translate:TranslateText']);
 });
 
 test('what cannot work is refused at the start, with the reason', async (t) => {
     const good = { enabled: 'true', region: 'us-east-1', role_arn: 'arn:aws:iam::123456789012:role/a' };
     const auth = { enabled: 'true', jwt_secret: 'x'.repeat(40), require_verification: 'false' };
-    const plugins = new URL('../../build/lib/vvserver/plugins', import.meta.url).pathname;
     const run = (over) => check(t, {
-        server: { plugin_dir: process.env.VV_BUILD ? `${process.env.VV_BUILD}/lib/vvserver/plugins` : plugins },
-        database: { migrations_dir: new URL('../../sql', import.meta.url).pathname },
+        server: { plugin_dir: path.join(BUILD, 'lib/vvserver/plugins') },
+        database: { migrations_dir: path.join(ROOT, 'sql') },
         auth, usage: { enabled: 'true' }, aws: { ...good, ...over },
     });
     const fine = await run({});
@@ -223,7 +224,8 @@ test('what cannot work is refused at the start, with the reason', async (t) => {
         [{ role_arn: 'arn:aws:iam::12345:role/a' }, /role_arn must be/],
         [{ external_id: 'a b' }, /external_id/], [{ sts_endpoint: 'ftp://sts' }, /sts_endpoint/],
         [{ sts_endpoint: 'https://u:p@sts.test' }, /sts_endpoint must be/], [{ usage_cost: '1000001' }, /usage_cost/],
-        [{ usage_cost: '-1' }, /usage_cost/], [{ rate_limit: 'fast' }, /rate_limit/], [{ presign_expires: '301s' }, /presign_expires/],
+        [{ usage_cost: '-1' }, /usage_cost/], [{ rate_limit: 'fast' }, /rate_limit/],
+        [{ presign_expires: '301s' }, /presign_expires/],
         [{ policy_actions: '*' }, /'\*' is no action/], [{ policy_actions: 'transcribe:*' }, /no action/],
         [{ policy_actions: Array(29).fill(`s:${'x'.repeat(70)}`).join(',\n  ') }, /has 2\d\d\d characters; STS takes 2048/],
         [{ secret: 'x' }, /unknown key 'secret'/],
@@ -253,9 +255,10 @@ test('no secret is in any log, whatever happens', async (t) => {
     const person = await newMember(s);
     const told = [(await person.ask()).text, (await person.stream()).text];
     const { sessionToken } = cloud.base.session;
+    const filler = 'x'.repeat(3000);
     cloud.fail({ action: 'AssumeRole', answer: 403, body: `<ErrorResponse xmlns="x"><Error><Code>SignatureDoesNotMatch</Code>`
         + `<Message>The Canonical String should have been x-amz-security-token:${sessionToken} ${cloud.base.session.accessKeyId} `
-        + `&#10;${cloud.base.session.secretAccessKey}</Message></Error></ErrorResponse>` });
+        + `&#10;${cloud.base.session.secretAccessKey}${filler}</Message></Error></ErrorResponse>` });
     refused(await person.ask(), 502, 'aws_refused');
     for (const answer of ['garbage', 'refuse', 'expired', 'reset', 500]) {
         cloud.fail({ action: 'AssumeRole', answer, times: 9 });

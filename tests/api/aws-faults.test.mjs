@@ -78,7 +78,8 @@ test('answers that make no sense are 502, and nothing of them is handed out', as
         s.aws.fail({ action: 'AssumeRole', answer: 'garbage', body });
         refused(await person.ask(), 502, 'aws_error');
     }
-    for (const fault of [{ answer: 'garbage' }, { answer: 'empty' }, { answer: 404, body: 'no such page' }, { answer: 302, body: '' }]) {
+    for (const fault of [{ answer: 'garbage' }, { answer: 'empty' }, { answer: 404, body: 'no such page' },
+        { answer: 302, body: '' }]) {
         s.aws.fail({ action: 'AssumeRole', ...fault });
         refused(await person.ask(), 502, 'aws_error');
     }
@@ -181,7 +182,7 @@ test('a refusal does not open the breaker, and a probe that fails keeps it open 
     s.aws.fail({ action: 'AssumeRole', answer: 'refuse', times: 6 });
     for (let i = 0; i < 6; i++) refused(await person.ask(), 502, 'aws_refused');
     s.aws.fail({ action: 'AssumeRole', answer: 500, times: 1000 });
-    const opened = () => s.log.map((line) => /it is not asked for (\d+) ms/.exec(line.msg ?? line.message)?.[1]).filter(Boolean).map(Number);
+    const opened = () => s.log.map((line) => /it is not asked for (\d+) ms/.exec(line.message)?.[1]).filter(Boolean).map(Number);
     await until(async () => {
         await person.ask();
         return opened().length >= 3;

@@ -47,7 +47,8 @@ test('what Transcribe does not take is named, field by field', async (t) => {
         assert.equal(reply.status, 422, reply.text);
         assert.deepEqual(reply.json.errors.map((e) => e.field).sort(), names);
     };
-    await bad({ language_code: 'xx-XX', media_encoding: 'mp3', sample_rate: 7999 }, ['language_code', 'media_encoding', 'sample_rate']);
+    await bad({ language_code: 'xx-XX', media_encoding: 'mp3', sample_rate: 7999 },
+        ['language_code', 'media_encoding', 'sample_rate']);
     await bad({ language_code: undefined, media_encoding: undefined, sample_rate: undefined },
         ['language_code', 'media_encoding', 'sample_rate']);
     for (const value of ['', 'en-us', 'en-US ', 'en-US\0', 'ä', 'en-US&a=b', 7, null, ['en-US'], 'x'.repeat(10_000)])

@@ -33,13 +33,16 @@ test('every configuration that is shown passes --check', async (t) => {
         'plugins/mail/README.md': '[mail]\nenabled = true\n', 'sdk/README.md': null, // guide.test.mjs serves with that one
     };
     // What a plugin cannot be without, and its document does not repeat.
-    const below = { 'plugins/aws/README.md': `[auth]\nenabled = true\njwt_secret = ${'x'.repeat(40)}\nrequire_verification = off\n`
-        + '[usage]\nenabled = true\n' };
+    const below = {
+        'plugins/aws/README.md': `[auth]\nenabled = true\njwt_secret = ${'x'.repeat(40)}\nrequire_verification = off\n`
+            + '[usage]\nenabled = true\n',
+    };
     let checked = 0;
     for (const file of DOCUMENTS) {
         for (const { text, section } of blocksOf(file).filter((b) => b.language === 'ini')) {
             if (base[file] === null) continue;
-            const ini = (below[file] ?? '') + (/^\[/.test(text) ? '' : base[file] ?? '') + text.replaceAll('/etc/vvserver/', `${etc}/`);
+            const ini = (below[file] ?? '') + (/^\[/.test(text) ? '' : base[file] ?? '')
+                + text.replaceAll('/etc/vvserver/', `${etc}/`);
             for (const [, secret] of ini.matchAll(/_file = (\S+)/g)) {
                 mkdirSync(path.dirname(secret), { recursive: true });
                 writeFileSync(secret, 'a-secret-of-some-length-0123456789abcdef');
@@ -114,7 +117,8 @@ test('the policies of the AWS guide are those that let the server in, and its co
     for (const command of shellOf('plugins/aws/README.md')) {
         const { code, stdout, stderr } = await run('sh', ['-c', command], { env });
         assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
-        for (const check of ['aws-credentials', 'aws-role', 'aws-policy', 'aws-clock']) assert.match(stdout, new RegExp(`ok .*${check}`));
+        for (const one of ['aws-credentials', 'aws-role', 'aws-policy', 'aws-clock'])
+            assert.match(stdout, new RegExp(`ok .*${one}`));
     }
     const person = await register(s);
     const { json } = await s.post('/auth/login', { email: person.email, password: person.password });
