@@ -30,6 +30,7 @@ test('every configuration that is shown passes --check', async (t) => {
     const etc = tempDir(t);
     // What a document only goes on with is laid over what it began with.
     const base = {
+        'plugins/apikeys/README.md': '[usage]\nenabled = true\n[apikeys]\nenabled = true\n',
         'plugins/mail/README.md': '[mail]\nenabled = true\n', 'sdk/README.md': null, // guide.test.mjs serves with that one
     };
     // What a plugin cannot be without, and its document does not repeat.
