@@ -135,10 +135,11 @@ int usage_decide_in(struct vv_tx *tx, const struct vv_ask *ask, struct vv_verdic
 /* The same order of questions as in the statement. */
 static uint32_t peek_outcome(const struct vv_rows *rows, const struct vv_verdict *verdict)
 {
-    if (vv_rows_count(rows) == 0 || !vv_row_bool(rows, 0, "known"))
-        return VV_UNKNOWN_CALLER;
-    if (!vv_row_bool(rows, 0, "access"))
-        return VV_NO_ACCESS;
+    uint32_t bar =
+        vv_rows_count(rows) == 0 ? VV_UNKNOWN_CALLER : (uint32_t)vv_row_int(rows, 0, "bar");
+
+    if (bar != VV_ALLOWED)
+        return bar;
     if (verdict->limit != VV_UNLIMITED && verdict->used >= verdict->limit)
         return VV_OVER_QUOTA;
     return verdict->rate_count != 0 && verdict->rate_remaining < 1 ? VV_OVER_RATE : VV_ALLOWED;

@@ -45,8 +45,8 @@ create table entitlements (
     -- of 80 and 100 % of the limit the last that the user was told of in this period
     noticed      smallint not null default 0,
     notify       boolean not null default true,
-    -- GCRA's theoretical arrival time, microseconds since 1970
-    rate_time    bigint not null default 0
+    -- GCRA's theoretical arrival time
+    rate_time    timestamptz not null default '-infinity'
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
 -- ---- the log ---------------------------------------------------------------------------------------------------------
