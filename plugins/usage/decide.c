@@ -53,19 +53,22 @@ static void verdict_rate(struct vv_verdict *verdict, int64_t now, int64_t time, 
 static void verdict_read(const struct vv_rows *rows, bool rated, struct vv_verdict *ret_verdict)
 {
     struct vv_verdict *verdict = ret_verdict;
+    int64_t time;
 
-    verdict->now = vv_row_int(rows, 0, "now");
+    /* In the order of the columns: so each is found at once. */
     verdict->user_id = vv_row_int(rows, 0, "user_id");
     verdict->credential_id = vv_row_int(rows, 0, "credential_id");
     verdict->email = vv_row_text(rows, 0, "email");
     verdict->plan_id = vv_row_text(rows, 0, "plan_id");
     verdict->status = vv_row_text(rows, 0, "status");
-    verdict->used = vv_row_int(rows, 0, "used");
+    verdict->ends_at = vv_row_int(rows, 0, "ends_at");
     verdict->limit = vv_row_null(rows, 0, "most") ? VV_UNLIMITED : vv_row_int(rows, 0, "most");
     verdict->period_start = vv_row_int(rows, 0, "period_start");
     verdict->period_end = vv_row_int(rows, 0, "period_end");
-    verdict->ends_at = vv_row_int(rows, 0, "ends_at");
-    verdict_rate(verdict, verdict->now, vv_row_int(rows, 0, "rate_time"), rated);
+    verdict->used = vv_row_int(rows, 0, "used");
+    time = vv_row_int(rows, 0, "rate_time");
+    verdict->now = vv_row_int(rows, 0, "now");
+    verdict_rate(verdict, verdict->now, time, rated);
 }
 
 static void verdict_take(const struct vv_rows *rows, bool rated, struct vv_verdict *ret_verdict)
