@@ -12,7 +12,9 @@ let number = 0;
 export function startCalls(t, { config, quota = 'unlimited', plugins = [], ...more } = {}) {
     return startServer(t, {
         plugins: ['auth', 'usage', 'apikeys', ...plugins], ...more,
-        config: merge({ auth: { require_verification: 'false' }, usage: { rate_limit: 'off', default_quota: quota } }, config),
+        config: merge({
+            auth: { require_verification: 'false', issuer: 'tests' }, usage: { rate_limit: 'off', default_quota: quota },
+        }, config),
     });
 }
 
