@@ -170,6 +170,10 @@ test('vvctl usage show tells of one account, by its id or address', async () => 
         assert.match(stdout, new RegExp(`email +${person.email}\nplan +pro \\(active\\)\naccess +yes\nused +9 of 5000\n`));
         assert.match(stdout, /requests +2 in all, the latest 20\d\d-/);
     }
+    await s.db.query('update entitlements set access_until = now() where user_id = $1', [person.id]);
+    assert.match((await vvctl(s, ['usage', 'show', person.email])).stdout, /access +no: nothing that is paid for gives it/);
+    await vvctl(s, ['user', 'disable', person.email]);
+    assert.match((await vvctl(s, ['usage', 'show', person.email])).stdout, /access +no: not verified, or disabled/);
     const none = await vvctl(s, ['usage', 'show', 'nobody@vv.test']);
     assert.deepEqual([none.code, /There is no account nobody@vv.test/.test(none.stderr)], [1, true]);
     assert.equal((await vvctl(s, ['usage', 'show'])).code, 1);
