@@ -1,8 +1,7 @@
 /* Decisions: gathered into batches, and asked again where somebody held the user's row. */
 #include "usage.h"
 
-#define QUICK_TRIES 40
-#define QUICK_PAUSE 5 /* milliseconds */
+#define QUICK_LONGEST 64 /* milliseconds: the last pause before a call waits in line */
 
 /* The statements, made when the first call comes: then all plugins have said what they add. */
 static struct {
@@ -124,12 +123,12 @@ static int decide_ask(struct vv_request *req, const struct decide_params *params
     const struct vv_batch *quick = rated ? &decide.quick : &decide.quick_unrated;
     const struct vv_batch *waiting = rated ? &decide.waiting : &decide.waiting_unrated;
 
-    for (int tries = 0; tries < QUICK_TRIES; tries++) {
+    for (int64_t pause = 1; pause <= QUICK_LONGEST; pause *= 2) {
         VV_TRY(vv_batch_query(req, quick, ret_rows, params->user, params->credential,
                               params->endpoint, params->cost));
         if (vv_row_int(*ret_rows, 0, "outcome") != USAGE_LOCKED)
             return 0;
-        VV_TRY(vv_sleep(req, QUICK_PAUSE));
+        VV_TRY(vv_sleep(req, pause));
     }
     return vv_batch_query(req, waiting, ret_rows, params->user, params->credential,
                           params->endpoint, params->cost);
