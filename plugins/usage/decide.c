@@ -1,6 +1,8 @@
 /* Decisions: gathered into batches, and asked again where somebody held the user's row. */
 #include "usage.h"
 
+#define QUICK_LONGEST 64 /* milliseconds: the last pause before a call waits in line */
+
 /* The statements, made when the first call comes: then all plugins have said what they add. */
 static struct {
     struct vv_batch quick, waiting, quick_unrated, waiting_unrated;
@@ -75,7 +77,11 @@ static void verdict_take(const struct vv_rows *rows, bool rated, struct vv_verdi
 {
     memset(ret_verdict, 0, sizeof *ret_verdict);
     ret_verdict->size = (uint32_t)sizeof *ret_verdict;
-    ret_verdict->outcome = (uint32_t)vv_row_int(rows, 0, "outcome");
+    /* Waited for, and still not there: whoever held the row has deleted it. */
+    if (vv_row_int(rows, 0, "outcome") != USAGE_LOCKED)
+        ret_verdict->outcome = (uint32_t)vv_row_int(rows, 0, "outcome");
+    else
+        ret_verdict->outcome = VV_UNKNOWN_CALLER;
     if (ret_verdict->outcome != VV_UNKNOWN_CALLER)
         verdict_read(rows, rated, ret_verdict);
     vv_metric_add(ret_verdict->outcome, 1);
@@ -106,6 +112,28 @@ static int decide_check(struct vv_request *req, const struct vv_ask *ask,
     return 0;
 }
 
+/*
+ * Most rows are held for a moment, by a decision of another worker: such a call is asked again and
+ * again, and holds no row meanwhile. Only a call that always came too late waits in line, where it
+ * may stand behind somebody whose row is held for long.
+ */
+static int decide_ask(struct vv_request *req, const struct decide_params *params, bool rated,
+                      struct vv_rows **ret_rows)
+{
+    const struct vv_batch *quick = rated ? &decide.quick : &decide.quick_unrated;
+    const struct vv_batch *waiting = rated ? &decide.waiting : &decide.waiting_unrated;
+
+    for (int64_t pause = 1; pause <= QUICK_LONGEST; pause *= 2) {
+        VV_TRY(vv_batch_query(req, quick, ret_rows, params->user, params->credential,
+                              params->endpoint, params->cost));
+        if (vv_row_int(*ret_rows, 0, "outcome") != USAGE_LOCKED)
+            return 0;
+        VV_TRY(vv_sleep(req, pause));
+    }
+    return vv_batch_query(req, waiting, ret_rows, params->user, params->credential,
+                          params->endpoint, params->cost);
+}
+
 int usage_decide(struct vv_request *req, const struct vv_ask *ask, struct vv_verdict *ret_verdict)
 {
     bool rated = (ask->flags & VV_ASK_UNRATED) == 0;
@@ -113,11 +141,7 @@ int usage_decide(struct vv_request *req, const struct vv_ask *ask, struct vv_ver
     struct vv_rows *rows;
 
     VV_TRY(decide_check(req, ask, &params));
-    VV_TRY(vv_batch_query(req, rated ? &decide.quick : &decide.quick_unrated, &rows, params.user,
-                          params.credential, params.endpoint, params.cost));
-    if (vv_row_int(rows, 0, "outcome") == USAGE_LOCKED)
-        VV_TRY(vv_batch_query(req, rated ? &decide.waiting : &decide.waiting_unrated, &rows,
-                              params.user, params.credential, params.endpoint, params.cost));
+    VV_TRY(decide_ask(req, &params, rated, &rows));
     verdict_take(rows, rated, ret_verdict);
     return 0;
 }
@@ -138,10 +162,11 @@ int usage_decide_in(struct vv_tx *tx, const struct vv_ask *ask, struct vv_verdic
 /* The same order of questions as in the statement. */
 static uint32_t peek_outcome(const struct vv_rows *rows, const struct vv_verdict *verdict)
 {
-    if (vv_rows_count(rows) == 0 || !vv_row_bool(rows, 0, "known"))
-        return VV_UNKNOWN_CALLER;
-    if (!vv_row_bool(rows, 0, "access"))
-        return VV_NO_ACCESS;
+    uint32_t bar =
+        vv_rows_count(rows) == 0 ? VV_UNKNOWN_CALLER : (uint32_t)vv_row_int(rows, 0, "bar");
+
+    if (bar != VV_ALLOWED)
+        return bar;
     if (verdict->limit != VV_UNLIMITED && verdict->used >= verdict->limit)
         return VV_OVER_QUOTA;
     return verdict->rate_count != 0 && verdict->rate_remaining < 1 ? VV_OVER_RATE : VV_ALLOWED;
