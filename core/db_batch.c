@@ -44,6 +44,7 @@ struct batch_flight {
 
 struct batcher {
     const struct vv_batch *batch;
+    struct vv_db_statement *statement; /* NULL: not looked up yet, or there are too many */
     struct batcher *next;
     struct vv_list waiting;
     struct batch_flight flight;
@@ -344,8 +345,9 @@ static void batcher_send(struct batcher *batcher)
     vv_db_params_free(&unit->params);
     batcher_encode(batcher, &unit->params);
     unit->most_tries = BATCH_CONFLICT_TRIES;
-    if (vv_config->database.prepared)
-        unit->statement = vv_db_statement_find(batcher->batch->sql);
+    if (batcher->statement == NULL && vv_config->database.prepared)
+        batcher->statement = vv_db_statement_find(batcher->batch->sql);
+    unit->statement = batcher->statement;
     unit->arg = batcher;
     unit->done = batcher_done;
     batcher->in_flight = true;

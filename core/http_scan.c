@@ -392,15 +392,13 @@ static size_t scan_skip(struct vv_scan *scan, size_t length)
 /* Skips the plain bytes of a value: most bytes of a head are there. */
 static size_t scan_value(struct vv_scan *scan, const char *bytes, size_t length)
 {
-    size_t i;
+    size_t count = 0, room = sizeof scan->value - VV_MIN(scan->value_length, sizeof scan->value);
 
-    for (i = 0; i < length && (scan_table[(uint8_t)bytes[i]] & SCAN_TEXT); i++) {
-        if (scan->value_length < sizeof scan->value)
-            scan->value[scan->value_length] = bytes[i];
-        if (scan->value_length < UINT16_MAX)
-            scan->value_length++;
-    }
-    return i;
+    while (count < length && (scan_table[(uint8_t)bytes[count]] & SCAN_TEXT))
+        count++;
+    memcpy(scan->value + sizeof scan->value - room, bytes, VV_MIN(count, room));
+    scan->value_length = (uint16_t)VV_MIN(scan->value_length + count, (size_t)UINT16_MAX);
+    return count;
 }
 
 bool vv_scan_feed(struct vv_scan *scan, const char *bytes, size_t length)

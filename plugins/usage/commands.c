@@ -22,7 +22,7 @@ static const char *show_statement(void)
         abort();
     fprintf(
         out,
-        "select p.email, p.plan_id, p.status, p.known, p.access, p.notify, p.used, p.most,"
+        "select p.email, p.plan_id, p.status, p.bar, p.notify, p.used, p.most,"
         " " SHOW_TIME("p.period_start") " as begins, " SHOW_TIME(
             "p.period_end") " as ends,"
                             " coalesce((select calls from usage_totals where user_id = $1), 0)"
@@ -40,13 +40,14 @@ static const char *show_statement(void)
 static void show_print(struct vv_request *req, int64_t user_id, const struct vv_rows *rows)
 {
     const char *latest = vv_row_text(rows, 0, "latest"), *plan = vv_row_text(rows, 0, "plan_id");
+    int64_t bar = vv_row_int(rows, 0, "bar");
 
     vv_print(req, "id        %" PRId64 "\nemail     %s\n", user_id, vv_row_text(rows, 0, "email"));
     vv_print(req, "plan      %s (%s)\naccess    %s\n", plan[0] == '\0' ? "none" : plan,
              vv_row_text(rows, 0, "status"),
-             !vv_row_bool(rows, 0, "known")    ? "no: not verified, or disabled"
-             : !vv_row_bool(rows, 0, "access") ? "no: nothing that is paid for gives it"
-                                               : "yes");
+             bar == VV_UNKNOWN_CALLER ? "no: not verified, or disabled"
+             : bar == VV_NO_ACCESS    ? "no: nothing that is paid for gives it"
+                                      : "yes");
     if (vv_row_null(rows, 0, "most"))
         vv_print(req, "used      %" PRId64 ", unlimited\n", vv_row_int(rows, 0, "used"));
     else

@@ -1,8 +1,7 @@
 /* Decisions: gathered into batches, and asked again where somebody held the user's row. */
 #include "usage.h"
 
-#define QUICK_TRIES 40
-#define QUICK_PAUSE 5 /* milliseconds */
+#define QUICK_LONGEST 64 /* milliseconds: the last pause before a call waits in line */
 
 /* The statements, made when the first call comes: then all plugins have said what they add. */
 static struct {
@@ -56,19 +55,22 @@ static void verdict_rate(struct vv_verdict *verdict, int64_t now, int64_t time, 
 static void verdict_read(const struct vv_rows *rows, bool rated, struct vv_verdict *ret_verdict)
 {
     struct vv_verdict *verdict = ret_verdict;
+    int64_t time;
 
-    verdict->now = vv_row_int(rows, 0, "now");
+    /* In the order of the columns: so each is found at once. */
     verdict->user_id = vv_row_int(rows, 0, "user_id");
     verdict->credential_id = vv_row_int(rows, 0, "credential_id");
     verdict->email = vv_row_text(rows, 0, "email");
     verdict->plan_id = vv_row_text(rows, 0, "plan_id");
     verdict->status = vv_row_text(rows, 0, "status");
-    verdict->used = vv_row_int(rows, 0, "used");
+    verdict->ends_at = vv_row_int(rows, 0, "ends_at");
     verdict->limit = vv_row_null(rows, 0, "most") ? VV_UNLIMITED : vv_row_int(rows, 0, "most");
     verdict->period_start = vv_row_int(rows, 0, "period_start");
     verdict->period_end = vv_row_int(rows, 0, "period_end");
-    verdict->ends_at = vv_row_int(rows, 0, "ends_at");
-    verdict_rate(verdict, verdict->now, vv_row_int(rows, 0, "rate_time"), rated);
+    verdict->used = vv_row_int(rows, 0, "used");
+    time = vv_row_int(rows, 0, "rate_time");
+    verdict->now = vv_row_int(rows, 0, "now");
+    verdict_rate(verdict, verdict->now, time, rated);
 }
 
 static void verdict_take(const struct vv_rows *rows, bool rated, struct vv_verdict *ret_verdict)
@@ -121,12 +123,12 @@ static int decide_ask(struct vv_request *req, const struct decide_params *params
     const struct vv_batch *quick = rated ? &decide.quick : &decide.quick_unrated;
     const struct vv_batch *waiting = rated ? &decide.waiting : &decide.waiting_unrated;
 
-    for (int tries = 0; tries < QUICK_TRIES; tries++) {
+    for (int64_t pause = 1; pause <= QUICK_LONGEST; pause *= 2) {
         VV_TRY(vv_batch_query(req, quick, ret_rows, params->user, params->credential,
                               params->endpoint, params->cost));
         if (vv_row_int(*ret_rows, 0, "outcome") != USAGE_LOCKED)
             return 0;
-        VV_TRY(vv_sleep(req, QUICK_PAUSE));
+        VV_TRY(vv_sleep(req, pause));
     }
     return vv_batch_query(req, waiting, ret_rows, params->user, params->credential,
                           params->endpoint, params->cost);
@@ -160,10 +162,11 @@ int usage_decide_in(struct vv_tx *tx, const struct vv_ask *ask, struct vv_verdic
 /* The same order of questions as in the statement. */
 static uint32_t peek_outcome(const struct vv_rows *rows, const struct vv_verdict *verdict)
 {
-    if (vv_rows_count(rows) == 0 || !vv_row_bool(rows, 0, "known"))
-        return VV_UNKNOWN_CALLER;
-    if (!vv_row_bool(rows, 0, "access"))
-        return VV_NO_ACCESS;
+    uint32_t bar =
+        vv_rows_count(rows) == 0 ? VV_UNKNOWN_CALLER : (uint32_t)vv_row_int(rows, 0, "bar");
+
+    if (bar != VV_ALLOWED)
+        return bar;
     if (verdict->limit != VV_UNLIMITED && verdict->used >= verdict->limit)
         return VV_OVER_QUOTA;
     return verdict->rate_count != 0 && verdict->rate_remaining < 1 ? VV_OVER_RATE : VV_ALLOWED;

@@ -100,8 +100,6 @@ char *usage_statement_limit(void)
 /* ---- a user's row as it is now ----------------------------------------------------------------
  */
 
-#define NOW_US "(select (extract(epoch from statement_timestamp()) * 1000000)::bigint)"
-
 /*
  * The row's period is over when the clock says so; whoever reads it counts from the new one, and
  * who writes stores that. A row whose period begins later than our clock was written by somebody
@@ -109,21 +107,25 @@ char *usage_statement_limit(void)
  */
 #define CURRENT "e.period_end > statement_timestamp()"
 
+/* GCRA: `rate_time` is when all calls so far would have come at the even rate; never earlier than
+ * now, and never later than a burst from now, which it might be after the rate was changed. */
 static void statement_row(FILE *out)
 {
     char *access = usage_statement_access(), *limit = usage_statement_limit();
 
-    fprintf(out,
-            "e.user_id, e.email, e.plan_id, e.status, e.ends_at, e.notify,"
-            " e.verified and not e.disabled as known, %s as access, %s as most,"
-            " case when " CURRENT " then e.noticed else 0 end as noticed,"
-            " case when " CURRENT " then e.period_start"
-            "  else usage_period_start(e.anchor, statement_timestamp()) end as period_start,"
-            " case when " CURRENT " then e.period_end"
-            "  else usage_period_end(e.anchor, statement_timestamp()) end as period_end,"
-            " case when " CURRENT " then e.used else 0 end as used,"
-            " least(greatest(e.rate_time, " NOW_US "), " NOW_US " + %" PRId64 ") as rate_time",
-            access, limit, usage_setup.rate_whole);
+    fprintf(
+        out,
+        "e.user_id, e.email, e.plan_id, e.status, e.ends_at, e.notify,"
+        " case when not e.verified or e.disabled then %d when not %s then %d else %d end as bar,"
+        " %s as most, case when " CURRENT " then e.noticed else 0 end as noticed,"
+        " case when " CURRENT " then e.period_start"
+        "  else usage_period_start(e.anchor, statement_timestamp()) end as period_start,"
+        " case when " CURRENT " then e.period_end"
+        "  else usage_period_end(e.anchor, statement_timestamp()) end as period_end,"
+        " case when " CURRENT " then e.used else 0 end as used,"
+        " least(greatest(e.rate_time, statement_timestamp()),"
+        "  statement_timestamp() + interval '%" PRId64 " us') as rate_time",
+        VV_UNKNOWN_CALLER, access, VV_NO_ACCESS, VV_ALLOWED, limit, usage_setup.rate_whole);
     free(access);
     free(limit);
 }
@@ -155,49 +157,56 @@ static void statement_held(FILE *out, struct usage_mode mode)
     fprintf(out,
             " from entitlements e where e.user_id = any (array(select a.user_id from asked a))"
             " order by e.user_id for no key update%s),",
-            mode.waits || mode.single ? "" : " skip locked");
+            mode.waits ? "" : " skip locked");
 }
 
 /*
  * A user's calls in the order of their cost: those pass whose sum is within the remainder and whose
- * rank is within the rate. So a dear call does not keep a cheap one out that would fit.
+ * rank is within the rate. So a dear call does not keep a cheap one out that would fit. A user who
+ * was asked for and is not held is somebody else's at the moment; or, where locks are waited for,
+ * is not there. Only what is counted with travels on from here: the rest is joined at the end.
  */
 static void statement_judged(FILE *out, struct usage_mode mode)
 {
-    fputs(" ranked as materialized (select a.n, a.endpoint, a.cost, a.credential_id,"
-          " a.user_id as who, h.*, sum(a.cost) over w as prefix, row_number() over w as rank"
-          " from asked a left join held h on h.user_id = a.user_id"
-          " window w as (partition by a.user_id order by a.cost, a.n rows unbounded preceding)),"
-          " judged as materialized (select r.*, case when r.user_id is null then"
-          "  case when exists (select from entitlements e where e.user_id = r.who)",
-          out);
     fprintf(out,
-            " then %d else %d end when not known then %d when not access then %d"
-            " when used + prefix > most then %d",
-            USAGE_LOCKED, VV_UNKNOWN_CALLER, VV_UNKNOWN_CALLER, VV_NO_ACCESS, VV_OVER_QUOTA);
+            " judged as materialized (select r.*, case when r.user_id is null then"
+            "  case when r.who is null then %d else %d end when bar <> %d then bar"
+            "  when used + prefix > most then %d",
+            VV_UNKNOWN_CALLER, mode.waits ? VV_UNKNOWN_CALLER : USAGE_LOCKED, VV_ALLOWED,
+            VV_OVER_QUOTA);
     if (mode.rated && usage_setup.rate_each > 0)
-        fprintf(out, " when rank > (" NOW_US " + %" PRId64 " - rate_time) / %" PRId64 " then %d",
-                usage_setup.rate_whole, usage_setup.rate_each, VV_OVER_RATE);
-    fprintf(out, " else %d end as outcome from ranked r),", VV_ALLOWED);
+        fprintf(out,
+                " when rate_time + rank * interval '%" PRId64 " us'"
+                "  > statement_timestamp() + interval '%" PRId64 " us' then %d",
+                usage_setup.rate_each, usage_setup.rate_whole, VV_OVER_RATE);
+    fprintf(out,
+            " else %d end as outcome from (select a.n, a.endpoint, a.cost, a.credential_id,"
+            "  a.user_id as who, h.user_id, h.bar, h.most, h.used, h.noticed, h.notify,"
+            "  h.rate_time, h.period_start, h.period_end, sum(a.cost) over w as prefix,"
+            "  row_number() over w as rank from asked a left join held h on h.user_id = a.user_id"
+            "  window w as (partition by a.user_id order by a.cost, a.n rows unbounded preceding)"
+            "  ) r),",
+            VV_ALLOWED);
 }
 
-/* What becomes of each user's row. A refusal for the quota may be the first that tells of it. */
+/* What becomes of each user's row. The quota is used up also where what is left is too little for a
+ * call; but not when most is left, and the call is dear. */
 static void statement_changes(FILE *out, struct usage_mode mode)
 {
     fprintf(out,
-            " summed as materialized (select user_id, min(used) + coalesce(sum(cost) filter"
-            "  (where outcome = %d), 0) as used, min(period_start) as period_start,"
-            "  min(period_end) as period_end, min(rate_time) + count(*) filter (where outcome = %d)"
-            "  * %" PRId64 " as rate_time, min(noticed) as noticed, min(most) as most,"
+            " changes as materialized (select s.*, case when most is null or most = 0"
+            "   or used * 5 < most * 4 then 0 when refused or used >= most then 100 else 80 end"
+            "  as level from (select user_id, min(used)"
+            "   + coalesce(max(prefix) filter (where outcome = %d), 0) as used,"
+            "  min(period_start) as period_start, min(period_end) as period_end,"
+            "  min(rate_time) + count(*) filter (where outcome = %d) * interval '%" PRId64 " us'"
+            "   as rate_time, min(noticed) as noticed, min(most) as most,"
             "  bool_and(notify) as notify, count(*) filter (where outcome = %d) as passed,"
             "  bool_or(outcome = %d) as refused"
-            "  from judged where outcome in (%d, %d) group by user_id),",
+            "  from judged where outcome in (%d, %d) group by user_id) s),",
             VV_ALLOWED, VV_ALLOWED, mode.rated ? usage_setup.rate_each : 0, VV_ALLOWED,
             VV_OVER_QUOTA, VV_ALLOWED, VV_OVER_QUOTA);
-    fputs(" changes as materialized (select s.*, case when most is null or most = 0 then 0"
-          "  when refused or used >= most then 100 when used * 5 >= most * 4 then 80 else 0 end"
-          "  as level from summed s),"
-          " written as (update entitlements e set used = c.used, period_start = c.period_start,"
+    fputs(" written as (update entitlements e set used = c.used, period_start = c.period_start,"
           "  period_end = c.period_end, rate_time = c.rate_time,"
           "  noticed = greatest(c.noticed, c.level) from changes c"
           "  where e.user_id = c.user_id and (c.passed > 0 or c.level > c.noticed)),",
@@ -232,12 +241,14 @@ const char *usage_statement_decide(struct usage_mode mode)
     statement_changes(out, mode);
     statement_logged(out);
     fprintf(out,
-            " select j.n, j.outcome, j.user_id, j.credential_id, j.email, j.plan_id, j.status,"
-            "  j.ends_at, j.most, j.period_start, j.period_end,"
+            " select j.n, j.outcome, j.user_id, j.credential_id, h.email, h.plan_id, h.status,"
+            "  h.ends_at, j.most, j.period_start, j.period_end,"
             "  case when j.outcome = %d then j.used + j.prefix else coalesce(c.used, j.used) end"
-            "  as used, case when j.outcome = %d then j.rate_time + j.rank * %" PRId64
-            "  else coalesce(c.rate_time, j.rate_time) end as rate_time, " NOW_US " as now%s"
-            "  from judged j left join changes c on c.user_id = j.user_id",
+            "  as used, case when j.outcome = %d then j.rate_time + j.rank * interval '%" PRId64
+            " us' else coalesce(c.rate_time, j.rate_time) end as rate_time,"
+            " statement_timestamp() as now%s from judged j"
+            "  left join held h on h.user_id = j.user_id"
+            "  left join changes c on c.user_id = j.user_id",
             VV_ALLOWED, VV_ALLOWED, mode.rated ? usage_setup.rate_each : 0,
             vv_mail() == NULL ? "" : ", (select jobs from told) as jobs");
     statement_close(out);
@@ -252,7 +263,7 @@ const char *usage_statement_peek(void)
 
     fputs("select ", out);
     statement_row(out);
-    fputs(", null::bigint as credential_id, " NOW_US " as now from entitlements e"
+    fputs(", null::bigint as credential_id, statement_timestamp() as now from entitlements e"
           " where e.user_id = $1",
           out);
     statement_close(out);

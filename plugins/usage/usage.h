@@ -32,8 +32,7 @@ extern struct usage_setup usage_setup;
 /* How a decision's statement is to behave. */
 struct usage_mode {
     bool rated;  /* [usage] rate_limit counts */
-    bool single; /* one call, in a transaction: scalars instead of arrays, and locks are waited for
-                  */
+    bool single; /* one call, in a transaction: scalars instead of arrays */
     bool waits;  /* locks are waited for; else who is locked is skipped, with USAGE_LOCKED */
 };
 

@@ -45,8 +45,8 @@ create table entitlements (
     -- of 80 and 100 % of the limit the last that the user was told of in this period
     noticed      smallint not null default 0,
     notify       boolean not null default true,
-    -- GCRA's theoretical arrival time, microseconds since 1970
-    rate_time    bigint not null default 0
+    -- GCRA's theoretical arrival time
+    rate_time    timestamptz not null default '-infinity'
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
 -- ---- the log ---------------------------------------------------------------------------------------------------------
@@ -334,10 +334,12 @@ begin
     if not found then
         return false;
     end if;
-    first := usage_period_start(e.anchor, greatest(statement_timestamp(), least(e.period_start, now() + interval '1 hour')));
-    last := usage_month(e.anchor, usage_months(e.anchor, first) + 1);
+    first := usage_period_start(e.anchor, case when e.period_start between statement_timestamp()
+                                                    and statement_timestamp() + interval '1 hour' then e.period_start
+                                               else statement_timestamp() end);
+    last := usage_period_end(e.anchor, first);
     cost := usage_cost(who, first, 'infinity');
-    if not found or (e.period_start, e.period_end, e.used) = (first, last, cost)
+    if (e.period_start, e.period_end, e.used) = (first, last, cost)
        or e.period_end <= statement_timestamp() and cost = 0 then
         return false;
     end if;

@@ -1,7 +1,7 @@
 // The documents can be believed: each of their commands is run by some test, their settings, names and links are real.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { assert, BUILD, check, mustRun, ROOT, run, startServer, tempDir, test, until, vvctl } from '../lib/harness.mjs';
+import { assert, BUILD, check, mustRun, register, ROOT, run, startServer, tempDir, test, until, vvctl } from '../lib/harness.mjs';
 import { blocksOf, shellOf } from '../lib/readme.mjs';
 
 const files = await mustRun('git', ['-C', ROOT, 'ls-files', '-co', '--exclude-standard', '*.md']);
@@ -30,13 +30,18 @@ test('every configuration that is shown passes --check', async (t) => {
     const etc = tempDir(t);
     // What a document only goes on with is laid over what it began with.
     const base = {
+        'plugins/apikeys/README.md': '[usage]\nenabled = true\n[apikeys]\nenabled = true\n',
         'plugins/mail/README.md': '[mail]\nenabled = true\n', 'sdk/README.md': null, // guide.test.mjs serves with that one
     };
+    // What a plugin cannot be without, and its document does not repeat.
+    const auth = `[auth]\nenabled = true\njwt_secret = ${'x'.repeat(40)}\nrequire_verification = off\n`;
+    const below = { 'plugins/apikeys/README.md': auth, 'plugins/aws/README.md': `${auth}[usage]\nenabled = true\n` };
     let checked = 0;
     for (const file of DOCUMENTS) {
         for (const { text, section } of blocksOf(file).filter((b) => b.language === 'ini')) {
             if (base[file] === null) continue;
-            const ini = (/^\[/.test(text) ? '' : base[file] ?? '') + text.replaceAll('/etc/vvserver/', `${etc}/`);
+            const ini = (below[file] ?? '') + (/^\[/.test(text) ? '' : base[file] ?? '')
+                + text.replaceAll('/etc/vvserver/', `${etc}/`);
             for (const [, secret] of ini.matchAll(/_file = (\S+)/g)) {
                 mkdirSync(path.dirname(secret), { recursive: true });
                 writeFileSync(secret, 'a-secret-of-some-length-0123456789abcdef');
@@ -98,4 +103,25 @@ test('the commands of the mail guide do what they say', async (t) => {
     }
     assert.match(readFileSync(path.join(s.dir, 'preview.html'), 'utf8'), /Verify/);
     assert.ok((await s.mail.waitFor('you@example.com')).subject);
+});
+
+test('the policies of the AWS guide are those that let the server in, and its command says so', async (t) => {
+    const [trust, own] = blocksOf('plugins/aws/README.md').filter((b) => b.language === 'json').map((b) => JSON.parse(b.text));
+    const actions = (policy) => policy.Statement.flatMap((statement) => statement.Action);
+    const s = await startServer(t, { plugins: ['auth', 'usage', 'aws'], config: { auth: { require_verification: 'off' } } });
+    s.aws.role.allows = actions(own);
+    s.aws.role.tagSession = actions(trust).includes('sts:TagSession');
+    s.aws.role.assumable = actions(trust).includes('sts:AssumeRole');
+    const env = { ...s.env, CONF: s.ini, PATH: `${path.join(BUILD, 'bin')}:${process.env.PATH}` };
+    for (const command of shellOf('plugins/aws/README.md')) {
+        const { code, stdout, stderr } = await run('sh', ['-c', command], { env });
+        assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
+        for (const one of ['aws-credentials', 'aws-role', 'aws-policy', 'aws-clock'])
+            assert.match(stdout, new RegExp(`ok .*${one}`));
+    }
+    const person = await register(s);
+    const { json } = await s.post('/auth/login', { email: person.email, password: person.password });
+    const stream = { language_code: 'en-US', media_encoding: 'pcm', sample_rate: 16_000 };
+    const reply = await s.post('/aws/transcribe-url', stream, { token: json.access_token });
+    assert.ok(await s.aws.verifyTranscribe(reply.json.url));
 });

@@ -1,5 +1,5 @@
 // What people are told of their usage: GET and PATCH /usage, and the profile's part of it.
-import { after, assert, newUser, register, test } from '../lib/harness.mjs';
+import { after, assert, check, newUser, register, test } from '../lib/harness.mjs';
 import { decide, entitlements, logCalls, rollUp, startUsage, usageOf } from '../lib/calls.mjs';
 
 const s = await startUsage({ after }, { config: { usage: { default_quota: 100 } } });
@@ -156,4 +156,13 @@ test('unlimited is counted, and has no remainder', async (t) => {
     assert.deepEqual([used, limit, remaining, total], [1000000, null, null, 1]);
     assert.equal(forecast?.limit_reached_at ?? null, null);
     assert.equal((await free.get('/profile', { token: person.token })).json.api_calls_limit, null);
+});
+
+test('options that make no sense stop the start, by name', async (t) => {
+    for (const [key, value] of [['default_quota', 'many'], ['default_quota', '-1'], ['default_quota', '1e3'],
+        ['retention_months', '1'], ['rollup_retention_months', '1'], ['rate_limit', 'fast']]) {
+        const { code, stderr, stdout } = await check(t, { ...s.config, usage: { ...s.config.usage, [key]: value } });
+        assert.notEqual(code, 0, `${key} = ${value}`);
+        assert.match(stdout + stderr, new RegExp(key));
+    }
 });

@@ -42,7 +42,7 @@ static int decide(struct vv_request *req)
     struct vv_ask ask =
         VV_ASK(vv_body_int(req, "user"), vv_body_text(req, "endpoint"), vv_body_int(req, "cost"));
     struct vv_json *json = vv_object(req);
-    struct vv_verdict verdict;
+    struct vv_verdict verdict = {.size = 0};
     int64_t allowed = 0;
 
     if (vv_body_bool(req, "unrated"))
@@ -54,6 +54,8 @@ static int decide(struct vv_request *req)
             VV_TRY(vv_entitlements()->decide(req, &ask, &verdict));
         allowed += verdict.outcome == VV_ALLOWED;
     }
+    if (verdict.outcome > VV_OVER_RATE)
+        return vv_fail(req, 500, "no_outcome", "%u is no outcome", verdict.outcome);
     if (vv_body_bool(req, "answer"))
         VV_TRY(vv_entitlements()->answer(req, &verdict));
     put_verdict(json, &verdict);
