@@ -1,7 +1,8 @@
 // Accounts and plans that change while calls are made: each change counts at the next call, deletions block nobody.
 import { after, assert, describe, login, register, startMail, startPostgres, startStripe, test, until, vvctl }
     from '../lib/harness.mjs';
-import { deadlocks, holdingRow, logged, newCallers, startBeside, startCalls, statuses, usedBy } from '../lib/callers.mjs';
+import { deadlocks, holdingRow, logged, newCallers, startBeside, startCalls, statuses, usageIdle, usedBy }
+    from '../lib/callers.mjs';
 import { newCustomer, settled } from '../lib/subscribers.mjs';
 import { authorize, validate } from '../lib/keys.mjs';
 
@@ -63,8 +64,7 @@ test('accounts are deleted under load: no deadlock, no 5xx, nothing left behind'
     }
     assert.ok(replies.some((r) => r.status === 401) && replies.length > 200);
     for (const person of gone.keys()) assert.equal((await validate(s, person.key)).status, 401);
-    await until(async () => (await s.db.query("select from jobs where kind like 'usage.%'")).length === 0,
-        { what: 'what they left is forgotten' });
+    await usageIdle(s);
     await s.db.query('select usage_roll_up(now())');
     for (const table of TABLES) assert.deepEqual(await s.db.query(`select * from ${table} where user_id = any ($1)`,
         [[...gone.keys()].map((p) => p.id)]), [], table);

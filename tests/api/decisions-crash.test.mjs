@@ -102,7 +102,8 @@ test(`for ${SECONDS} s of kill -9 at random, no call is lost and none is counted
             await kinds[name]();
             // Between blows some calls get through, so that each falls into work under way.
             const from = answered();
-            await until(() => answered() > from + random(100), { timeout: 30_000, what: `calls pass again after ${struck.at(-1)}` });
+            await until(() => answered() > from + random(100),
+                { timeout: 30_000, what: `calls pass again after ${struck.at(-1)}` });
             await pause(random(300));
         }
     } finally {

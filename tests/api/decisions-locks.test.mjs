@@ -29,7 +29,8 @@ test('one whose row is held for long is told to come again, and nothing is count
     const [held, other] = await newCallers(s, 2);
     await holdingRow(s, held, async () => {
         const began = Date.now();
-        const replies = await Promise.all(servers.flatMap((server) => [validate(server, held.key), authorize(server, held.key)]));
+        const replies = await Promise.all(servers.flatMap((server) =>
+            [validate(server, held.key), authorize(server, held.key)]));
         assert.ok(Date.now() - began >= 990, 'a second is waited for');
         assert.deepEqual(statuses(replies), { 503: 4 });
         for (const reply of replies) {

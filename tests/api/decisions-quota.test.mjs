@@ -14,8 +14,10 @@ async function start(t, { servers = 1, workers = 1, quota = 100 } = {}) {
     return [first, ...await many(servers - 1, () => startBeside(t, first, options))];
 }
 
+const SETTINGS = { 'one worker': {}, 'four workers': { workers: 4 }, 'two servers': { servers: 2, workers: 2 } };
+
 // quota_race
-for (const [name, setting] of [['one worker', {}], ['four workers', { workers: 4 }], ['two servers', { servers: 2, workers: 2 }]]) {
+for (const [name, setting] of Object.entries(SETTINGS)) {
     describe(`with ${name}`, () => {
         test('of 1,000 parallel calls exactly the 100 pass that are left', async (t) => {
             const servers = await start(t, setting);
@@ -30,7 +32,8 @@ for (const [name, setting] of [['one worker', {}], ['four workers', { workers: 4
             assert.deepEqual(used, Array.from({ length: 100 }, (_, i) => i + 1), 'each is told another place');
             await assertUsed(servers[0], person, 100);
             const told = await servers[0].db.query(`select template from mail_messages where user_id = $1 union all
-                select payload ->> 'level' from jobs where kind = 'usage.notice' and payload ->> 'user' = $1::text`, [person.id]);
+                select payload ->> 'level' from jobs where kind = 'usage.notice' and payload ->> 'user' = $1::text`,
+            [person.id]);
             assert.ok(told.length >= 1 && told.length <= 2, `told of 80 and of 100 % once each: ${JSON.stringify(told)}`);
         });
 

@@ -16,8 +16,8 @@ function told(reply) {
 }
 
 /** As if so much time had passed for a person's rate; in milliseconds. */
-const passed = (person, ms) => s.db.query('update entitlements set rate_time = rate_time - $2 where user_id = $1',
-    [person.id, Math.round(ms * 1000)]);
+const passed = (person, ms) => s.db.query(`update entitlements set rate_time = rate_time - $2 * interval '1 ms'
+    where user_id = $1`, [person.id, ms]);
 
 test('of 200 parallel calls to two servers exactly 20 pass, and refused ones cost nothing', async () => {
     const [person, other] = await newCallers(s, 2);
@@ -55,9 +55,8 @@ test('headers count down to nothing, and up again with time', async () => {
 // limit_ttl
 test('at its border a call comes free at the very moment that was told, and only one', async () => {
     const person = await newCaller(s);
-    await s.db.query(`update entitlements set rate_time = (extract(epoch from clock_timestamp()) * 1000000)::bigint + 60000000
-        where user_id = $1`, [person.id]);
-    await passed(person, 1000); // the first is free in two seconds
+    // The first is free in two seconds.
+    await s.db.query("update entitlements set rate_time = clock_timestamp() + interval '59 s' where user_id = $1", [person.id]);
     const began = performance.now();
     const first = await validate(s, person.key);
     const { retry } = told(first);
@@ -90,7 +89,7 @@ test('whoever comes back after Retry-After passes', async () => {
 
 test('a user who was far ahead of the rate is never refused for longer than the burst takes', async () => {
     const person = await newCaller(s);
-    await s.db.query('update entitlements set rate_time = 9000000000000000 where user_id = $1', [person.id]);
+    await s.db.query("update entitlements set rate_time = '2200-01-01Z' where user_id = $1", [person.id]);
     const refused = await validate(s, person.key);
     const { t, retry } = told(refused);
     assert.deepEqual([refused.status, t, retry], [429, 60, 3]);
@@ -98,8 +97,8 @@ test('a user who was far ahead of the rate is never refused for longer than the 
 
 test('what waits for a lock is judged by the rate there is then', async () => {
     const person = await newCaller(s);
-    await holding(s, `update entitlements set rate_time = (extract(epoch from clock_timestamp()) * 1000000)::bigint + 57000000
-        where user_id = $1`, [person.id], async (release) => {
+    const full = "update entitlements set rate_time = clock_timestamp() + interval '57 s' where user_id = $1";
+    await holding(s, full, [person.id], async (release) => {
         const calls = many(12, (i) => validate(servers[i % 2], person.key));
         await waiting(s);
         await release();

@@ -94,3 +94,9 @@ export async function deadlocks(s) {
     const [row] = await s.db.query('select deadlocks from pg_stat_database where datname = current_database()');
     return Number(row.deadlocks);
 }
+
+/** Waits until no job of usage is left: the start's makes rows what accounts and subscriptions say, a deletion's forgets. */
+export function usageIdle(s) {
+    return until(async () => (await s.db.query("select from jobs where kind like 'usage.%'")).length === 0,
+        { what: 'no job of usage is left' });
+}
