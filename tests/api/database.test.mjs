@@ -77,12 +77,12 @@ test('columns are found by name in any order; of two with one name the first, wh
     const sql = 'select n as a, n * 10 as b, n * 100 as a, n * 1000 as c from generate_series(1, 3) n';
     const rows = (list) => [1, 2, 3].flatMap((n) => list.map((factor) => factor && n * factor));
     assert.deepEqual((await named(sql, ['a', 'b', 'c'])).values, rows([1, 10, 1000]));
-    assert.deepEqual((await named(sql, ['b', 'a', 'a', 'c', 'b', 'b', 'c', 'a'])).values, rows([10, 1, 1, 1000, 10, 10, 1000, 1]));
+    assert.deepEqual((await named(sql, ['b', 'a', 'a', 'c', 'b', 'b', 'a'])).values, rows([10, 1, 1, 1000, 10, 10, 1]));
     assert.deepEqual((await named(sql, ['c', 'd', 'a'])).values, rows([1000, null, 1]));
     await server.waitLog(/a result has no column 'd'/);
     const wide = Array.from({ length: 100 }, (_, i) => `c${i}`);
-    const values = (await named(`select ${wide.map((name, i) => `${i} as ${name}`)}`, [...wide, ...wide.toReversed()])).values;
-    assert.deepEqual(values, [...wide.keys(), ...[...wide.keys()].reverse()]);
+    const select = `select ${wide.map((name, i) => `${i} as ${name}`)}`;
+    assert.deepEqual((await named(select, [...wide, ...wide.toReversed()])).values, [...wide.keys(), ...[...wide.keys()].reverse()]);
 });
 
 test('a type that is not read is null, and the log names the cast to write', async (t) => {
