@@ -15,7 +15,7 @@ const VALIDATE = 'POST /api-keys/validate';
 /** Every step: what was asked and how it was answered, and what else a reader sees of it. */
 const STEPS = [
     ['Register', ['POST /auth/register 200'], /"email_verification_sent": true, "api_key": "vv_/],
-    ['The mail arrives', [], /^To: ada\.\w+@example\.com\nSubject: Verify your email address[^]*\/verify-email\?token=/m],
+    ['The mail arrives', [], /^To: ada\.\w+@example\.com\nSubject: Verify your email[^]*\/verify-email\?token=/m],
     ['Verify the address', ['POST /auth/login 403', `${VALIDATE} 401`, 'POST /auth/verify-email 200'],
         /"code": "email_unverified"[^]*"code": "invalid_api_key"/],
     ['Log in', ['POST /auth/login 200'], /"email_verified": true/],
@@ -27,12 +27,12 @@ const STEPS = [
     ['The subscription is active', ['GET /subscriptions/current 200', 'GET /profile 200'],
         /"plan_name": "Tiny"[^]*"subscription_status": "active"[^]*"api_calls_used": 0, "api_calls_limit": 20/],
     ['Credentials of AWS, for a while', ['POST /aws/credentials 200', 'POST /aws/transcribe-url 200'],
-        /"access_key_id": "ASIA\w{16}"[^]*"url": "wss:\/\/transcribestreaming\.eu-central-1\.amazonaws\.com:8443/],
+        /"access_key_id": "ASIA\w{16}"[^]*"url": "wss:\/\/transcribestreaming\.eu-central-1\.amazonaws\.com/],
     ['An API key', ['POST /api-keys 200', 'GET /api-keys 200'], /"name": "Search"[^]*"name": "Default"[^]*"name": "Search"/],
     // Both answers of AWS have counted.
-    ['Calls with the key', [`${VALIDATE} 200`], /"used": 3, "limit": 20, "remaining": 17[^]*and 13 more: 16 of 20 calls are used/],
+    ['Calls with the key', [`${VALIDATE} 200`], /"used": 3, "limit": 20, "remaining": 17[^]*and 13 more: 16 of 20 calls/],
     ['A mail tells that most are used', [], /you have used 16 of the 20 calls/],
-    ['Until the quota refuses', [`${VALIDATE} 429`], /and 4 more[^]*"code": "quota_exceeded"[^]*Retry-After: \d+\n.*"quota";r=0/],
+    ['Until the quota refuses', [`${VALIDATE} 429`], /and 4 more[^]*"quota_exceeded"[^]*Retry-After: \d+\n.*"quota";r=0/],
     ['A mail tells that all are used', [], /you have used 20 of the 20 calls/],
     ['What was used', ['GET /usage 200', 'GET /usage/history 200'],
         /"used": 20, "limit": 20, "remaining": 0[^]*"\/aws\/credentials"[^]*"\/search"/],
@@ -40,7 +40,7 @@ const STEPS = [
     ['Cancel', ['POST /subscriptions/cancel 200'], /"status": "active"[^]*"cancel_at_period_end": true/],
     ["Access until the period's end, and no longer",
         ['GET /profile 200', `${VALIDATE} 429`, `POST ${PAGE} action=end 303`, 'GET /profile 200', `${VALIDATE} 403`],
-        /"subscription_status": "active"[^]*"api_calls_limit": 20[^]*"canceled"[^]*"api_calls_limit": 0[^]*subscription_required/],
+        /"active"[^]*"api_calls_limit": 20[^]*"canceled"[^]*"api_calls_limit": 0[^]*subscription_required/],
     ['Delete the account', ['DELETE /profile 200', 'POST /auth/login 401', `${VALIDATE} 401`], /"Your account is deleted"/],
 ];
 
@@ -82,7 +82,7 @@ test('the journey reaches its end, and again beside another; with a broken part 
             assert.match(steps[i][1], seen, title);
         }
         // A token is longer than what is shown of it, and the password is nobody's business.
-        assert.doesNotMatch(stdout, /Tr0mbone-and-cello|eyJ[\w-]{8}|token=[\w-]{8}|(api|_key|_token)": "(?!AS)[^"…]{10}|vv_\w{20}/);
+        assert.doesNotMatch(stdout, /Tr0mbone-and-cello|eyJ[\w-]{8}|token=[\w-]{8}|(api|_key|_token)": "[^"…]{9}|vv_\w{9}/);
     }
 
     writeFileSync(path.join(place.dir, 'secrets/service_token'), 'another-token-than-the-server-has-0123456789');

@@ -8,8 +8,9 @@ import { blocksOf, differences, jsonIn, shellOf } from '../lib/readme.mjs';
 
 /** Runs a command of a guide with a server's configuration; it has to succeed. → what it prints */
 async function follow(s, command, env = {}) {
-    const { code, stdout, stderr } = await run('bash', ['-c', command],
-        { env: { ...s.env, CONF: s.ini, URL: s.url, PATH: `${path.join(BUILD, 'bin')}:${process.env.PATH}`, ...env }, cwd: s.dir });
+    const { code, stdout, stderr } = await run('bash', ['-c', command], {
+        cwd: s.dir, env: { ...s.env, CONF: s.ini, URL: s.url, PATH: `${path.join(BUILD, 'bin')}:${process.env.PATH}`, ...env },
+    });
     assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
     return stdout;
 }

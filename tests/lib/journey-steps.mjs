@@ -119,7 +119,7 @@ async function apiKey(journey) {
 async function call(journey, usage, used) {
     let last = usage;
     while (last.used < used) last = (await validate(journey, { quiet: true })).json.usage;
-    journey.say(`... and ${last.used - usage.used} more: ${last.used} of ${last.limit} calls are used, ${last.remaining} are left.`);
+    journey.say(`... and ${last.used - usage.used} more: ${last.used} of ${last.limit} calls are used, ${last.remaining} left.`);
     return last;
 }
 
