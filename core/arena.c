@@ -133,16 +133,20 @@ char *vv_arena_strdup(struct vv_arena *arena, const char *text)
 char *vv_arena_printf(struct vv_arena *arena, const char *format, ...)
 {
     va_list args, again;
-    char *text;
+    char small[256], *text;
     int length;
 
     va_start(args, format);
     va_copy(again, args);
-    length = vsnprintf(NULL, 0, format, args);
+    length = vsnprintf(small, sizeof small, format, args);
     va_end(args);
     vv_assert(length >= 0);
-    text = arena_take(arena, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, format, again);
+    if ((size_t)length < sizeof small) {
+        text = vv_arena_strndup(arena, small, (size_t)length);
+    } else {
+        text = arena_take(arena, (size_t)length + 1);
+        vsnprintf(text, (size_t)length + 1, format, again);
+    }
     va_end(again);
     return text;
 }

@@ -44,6 +44,7 @@ struct batch_flight {
 
 struct batcher {
     const struct vv_batch *batch;
+    struct vv_db_statement *statement; /* NULL: not prepared */
     struct batcher *next;
     struct vv_list waiting;
     struct batch_flight flight;
@@ -75,6 +76,8 @@ static struct batcher *batcher_find(const struct vv_batch *batch, size_t params)
     found = vv_xcalloc(1, sizeof *found);
     found->batch = batch;
     found->params = params;
+    if (vv_config->database.prepared)
+        found->statement = vv_db_statement_find(batch->sql);
     vv_list_init(&found->waiting);
     vv_list_init(&found->flight.items);
     found->event = event_new(batch_base, -1, 0, batcher_on_turn, found);
@@ -116,7 +119,8 @@ static void item_finish(struct batch_item *item, int code, const char *sqlstate)
     vv_list_remove(&item->link);
     if (call != NULL) {
         call->code = code;
-        snprintf(call->sqlstate, sizeof call->sqlstate, "%s", sqlstate);
+        if (code != 0)
+            snprintf(call->sqlstate, sizeof call->sqlstate, "%s", sqlstate);
         vv_fiber_wake(&call->wait, 0);
     }
     free(item);
@@ -344,8 +348,7 @@ static void batcher_send(struct batcher *batcher)
     vv_db_params_free(&unit->params);
     batcher_encode(batcher, &unit->params);
     unit->most_tries = BATCH_CONFLICT_TRIES;
-    if (vv_config->database.prepared)
-        unit->statement = vv_db_statement_find(batcher->batch->sql);
+    unit->statement = batcher->statement;
     unit->arg = batcher;
     unit->done = batcher_done;
     batcher->in_flight = true;

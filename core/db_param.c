@@ -1,6 +1,8 @@
 /* Encodes parameters as PostgreSQL reads them: text, so that the statement decides on the type. */
 #include "db_param.h"
 
+#include "buffer.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -73,7 +75,7 @@ static size_t param_scalar(const struct vv_param *value, char *out)
     case VV_TYPE_TIME:
         return param_time(value->integer, out);
     default:
-        return (size_t)snprintf(out, SCALAR_SIZE, "%lld", (long long)value->integer);
+        return vv_int_text(value->integer, out);
     }
 }
 

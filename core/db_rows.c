@@ -5,9 +5,13 @@
 #include "db_value.h"
 #include "log.h"
 
+#define ROWS_REMEMBERED 64 /* columns */
+
 struct vv_db_result {
     PGresult *pg;
     unsigned shares;
+    size_t last;    /* the column that was found last: names are asked for in their order */
+    uint64_t first; /* bit n: column n is known to be the first of its name */
 };
 
 struct vv_rows {
@@ -21,7 +25,7 @@ struct vv_rows {
 
 struct vv_db_result *vv_db_result_new(PGresult *pg)
 {
-    struct vv_db_result *result = vv_xmalloc(sizeof *result);
+    struct vv_db_result *result = vv_xcalloc(1, sizeof *result);
 
     result->pg = pg;
     result->shares = 1;
@@ -86,36 +90,65 @@ int64_t vv_db_rows_affected(const struct vv_rows *rows)
     return rows == NULL ? 0 : rows->affected;
 }
 
+static size_t rows_width(const struct vv_rows *rows)
+{
+    size_t fields = rows == NULL ? 0 : (size_t)PQnfields(rows->result->pg);
+
+    return fields == 0 ? 0 : fields - rows->first;
+}
+
+static bool rows_named(const struct vv_rows *rows, size_t column, const char *name)
+{
+    return strcmp(PQfname(rows->result->pg, (int)(rows->first + column)), name) == 0;
+}
+
 const char *vv_db_rows_name(const struct vv_rows *rows, size_t column)
 {
-    if (rows == NULL || column >= (size_t)PQnfields(rows->result->pg) - rows->first ||
-        PQnfields(rows->result->pg) == 0)
-        return NULL;
-    return PQfname(rows->result->pg, (int)(rows->first + column));
+    return column < rows_width(rows) ? PQfname(rows->result->pg, (int)(rows->first + column))
+                                     : NULL;
+}
+
+/* The column found last, or the one behind it, when that is what a search would find. */
+static bool rows_guess(const struct vv_rows *rows, size_t width, const char *name, size_t *ret)
+{
+    struct vv_db_result *result = rows->result;
+
+    for (size_t at = result->last; at < VV_MIN(result->last + 2, width); at++) {
+        if (at < ROWS_REMEMBERED && (result->first >> at & 1) != 0 && rows_named(rows, at, name)) {
+            result->last = *ret = at;
+            return true;
+        }
+    }
+    return false;
 }
 
 int vv_db_rows_column(const struct vv_rows *rows, const char *name)
 {
-    const char *found;
+    size_t width = rows_width(rows), column = 0;
 
     if (rows == NULL)
         return -1;
-    for (size_t column = 0; (found = vv_db_rows_name(rows, column)) != NULL; column++) {
-        if (strcmp(found, name) == 0)
-            return (int)column;
+    if (rows_guess(rows, width, name, &column))
+        return (int)column;
+    while (column < width && !rows_named(rows, column, name))
+        column++;
+    if (column == width) {
+        vv_log_line(VV_LOG_WARNING, NULL, rows->req, "a result has no column '%s'", name);
+        return -1;
     }
-    vv_log_line(VV_LOG_WARNING, NULL, rows->req, "a result has no column '%s'", name);
-    return -1;
+    rows->result->last = column;
+    if (column < ROWS_REMEMBERED)
+        rows->result->first |= UINT64_C(1) << column;
+    return (int)column;
 }
 
 struct vv_param vv_db_rows_value(const struct vv_rows *rows, size_t row, size_t column)
 {
     struct vv_param value = VV_NULL();
-    const char *name = vv_db_rows_name(rows, column);
     PGresult *pg;
     int at, field;
 
-    if (name == NULL || row >= rows->count)
+    if (column >= rows_width(rows) || row >= rows->count)
         return VV_NULL();
     pg = rows->result->pg;
     at = (int)(rows->index == NULL ? row : rows->index[row]);
@@ -127,7 +160,7 @@ struct vv_param vv_db_rows_value(const struct vv_rows *rows, size_t row, size_t 
         vv_log_line(VV_LOG_ERROR, NULL, rows->req,
                     "column '%s' has a type (oid %u) that is not read: write %s::text in the "
                     "statement",
-                    name, PQftype(pg, field), name);
+                    PQfname(pg, field), PQftype(pg, field), PQfname(pg, field));
         return VV_NULL();
     }
     return value;

@@ -27,6 +27,8 @@ static int64_t conn_drain_deadline, conn_idle_deadline; /* 0: not draining */
 static void conn_forget(struct vv_conn *conn)
 {
     vv_list_remove(&conn->link);
+    if (conn->watch != NULL)
+        event_free(conn->watch);
     if (conn->fd >= 0 && (size_t)conn->fd < conn_fds && conn_by_fd[conn->fd] == conn)
         conn_by_fd[conn->fd] = NULL;
     free(conn);
@@ -44,6 +46,24 @@ static void conn_closed(struct evhttp_connection *evcon, void *arg)
     if (conn->http != NULL)
         conn->http->conn = NULL;
     conn_forget(conn);
+}
+
+/*
+ * evhttp stops reading when it has a request and starts again after the answer, which would take
+ * the socket out of the epoll set and put it back, two system calls for each request. This second
+ * event keeps it in there, and steps aside only when something comes that nobody reads for now:
+ * once it may still hear of what was just read.
+ */
+static void conn_watch(evutil_socket_t fd, short what, void *arg)
+{
+    struct vv_conn *conn = arg;
+
+    (void)fd, (void)what;
+    if (bufferevent_get_enabled(conn->bev) & EV_READ)
+        return;
+    if (conn->heard)
+        event_del(conn->watch);
+    conn->heard = true;
 }
 
 static void conn_set_phase(struct vv_conn *conn)
@@ -154,7 +174,7 @@ static void conn_adopt(evutil_socket_t fd, short what, void *arg)
 {
     struct vv_list *item;
 
-    (void)fd, (void)what, (void)arg;
+    (void)fd, (void)what;
     while ((item = vv_list_shift(&conn_new)) != NULL) {
         struct vv_conn *conn = VV_CONTAINER(item, struct vv_conn, link);
         struct bufferevent *bev = conn->bev;
@@ -173,6 +193,9 @@ static void conn_adopt(evutil_socket_t fd, short what, void *arg)
             if (!vv_address_plain(peer, strlen(peer), conn->peer))
                 snprintf(conn->peer, sizeof conn->peer, "local");
             evhttp_connection_set_closecb(conn->evcon, conn_closed, conn);
+            conn->watch = event_new(arg, conn->fd, EV_READ | EV_PERSIST, conn_watch, conn);
+            vv_assert(conn->watch != NULL);
+            event_add(conn->watch, NULL);
             conn_index(conn);
             vv_list_append(&conn_all, &conn->link);
         }
@@ -191,8 +214,12 @@ struct vv_conn *vv_conn_of(struct evhttp_request *evreq)
 
 static void conn_written(struct evhttp_request *evreq, void *arg)
 {
+    struct vv_conn *conn = arg;
+
     (void)evreq;
-    conn_set_phase(arg);
+    conn->heard = false;
+    event_add(conn->watch, NULL);
+    conn_set_phase(conn);
 }
 
 void vv_conn_answered(struct vv_conn *conn)
@@ -269,7 +296,7 @@ void vv_conn_init(struct event_base *base)
     vv_list_init(&conn_all);
     vv_list_init(&conn_new);
     conn_drain_deadline = conn_idle_deadline = 0;
-    conn_adopt_event = event_new(base, -1, 0, conn_adopt, NULL);
+    conn_adopt_event = event_new(base, -1, 0, conn_adopt, base);
     conn_sweep_event = event_new(base, -1, EV_PERSIST, conn_sweep, NULL);
     event_add(conn_sweep_event, &often);
 }

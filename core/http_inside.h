@@ -7,6 +7,7 @@
 #include "router.h"
 
 struct bufferevent;
+struct event;
 struct evhttp;
 struct evhttp_connection;
 struct evhttp_request;
@@ -19,11 +20,13 @@ struct vv_conn {
     struct bufferevent *bev;
     struct evhttp_connection *evcon; /* NULL until it is adopted, one turn after the accept */
     struct vv_http *http;            /* the request in hand; NULL between requests */
+    struct event *watch;             /* keeps the socket in the epoll set */
     evutil_socket_t fd;
     bool metrics; /* came through the metrics listener */
     bool tls;
     bool refused; /* taken from evhttp: its last answer is being written */
     bool close;   /* its next answer is its last */
+    bool heard;   /* the watch was called since the last answer, when nobody read */
     uint8_t phase;
     uint32_t phase_messages, dispatched;
     int64_t deadline; /* steady clock; 0 = none */

@@ -293,7 +293,7 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
 {
     struct vv_http_header *header;
     struct vv_buffer lines;
-    char length[24];
+    char length[VV_INT_TEXT];
 
     vv_buffer_init(&lines, http->req->arena);
     vv_buffer_text(&lines, reply_date());
@@ -307,9 +307,9 @@ static void reply_headers(struct vv_http *http, struct evkeyvalq *out)
         reply_line(&lines, "Cache-Control", "no-store");
     reply_add(out, "Date", lines.data, lines.length);
     if (http->status != 204 && http->status != 304) {
-        int digits = snprintf(length, sizeof length, "%zu", http->data_length);
+        size_t digits = vv_int_text((int64_t)http->data_length, length);
 
-        reply_add(out, "Content-Length", length, (size_t)digits);
+        reply_add(out, "Content-Length", length, digits);
     }
     if (http->conn == NULL || http->conn->close)
         evhttp_add_header(out, "Connection", "close");

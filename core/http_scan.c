@@ -288,6 +288,11 @@ static bool scan_first_line(struct vv_scan *scan, char c)
     }
 }
 
+static char scan_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
 /* One byte of a header line. */
 static bool scan_header(struct vv_scan *scan, char c)
 {
@@ -312,7 +317,7 @@ static bool scan_header(struct vv_scan *scan, char c)
         if (!(scan_table[(uint8_t)c] & SCAN_TOKEN))
             return scan_refuse(scan, 400, "The name of a header is not a word");
         if (scan->name_length < sizeof scan->name)
-            scan->name[scan->name_length] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+            scan->name[scan->name_length] = scan_lower(c);
         scan->name_length++;
         return true;
     case SCAN_VALUE_START:
@@ -389,18 +394,38 @@ static size_t scan_skip(struct vv_scan *scan, size_t length)
     return skipped;
 }
 
-/* Skips the plain bytes of a value: most bytes of a head are there. */
+/* Skips the plain bytes of a value. */
 static size_t scan_value(struct vv_scan *scan, const char *bytes, size_t length)
 {
-    size_t i;
+    size_t count = 0, room = sizeof scan->value - VV_MIN(scan->value_length, sizeof scan->value);
 
-    for (i = 0; i < length && (scan_table[(uint8_t)bytes[i]] & SCAN_TEXT); i++) {
-        if (scan->value_length < sizeof scan->value)
-            scan->value[scan->value_length] = bytes[i];
-        if (scan->value_length < UINT16_MAX)
-            scan->value_length++;
+    while (count < length && (scan_table[(uint8_t)bytes[count]] & SCAN_TEXT))
+        count++;
+    memcpy(scan->value + sizeof scan->value - room, bytes, VV_MIN(count, room));
+    scan->value_length = (uint16_t)VV_MIN(scan->value_length + count, (size_t)UINT16_MAX);
+    return count;
+}
+
+/* Skips the letters of a name after its first. */
+static size_t scan_name(struct vv_scan *scan, const char *bytes, size_t length)
+{
+    size_t count = 0;
+
+    for (; count < length && (scan_table[(uint8_t)bytes[count]] & SCAN_TOKEN); count++) {
+        if (scan->name_length < sizeof scan->name)
+            scan->name[scan->name_length] = scan_lower(bytes[count]);
+        if (scan->name_length < UINT16_MAX)
+            scan->name_length++;
     }
-    return i;
+    return count;
+}
+
+/* Skips what needs no look at each byte: most of a head. */
+static size_t scan_run(struct vv_scan *scan, const char *bytes, size_t length)
+{
+    if (scan->state == SCAN_VALUE)
+        return scan_value(scan, bytes, length);
+    return scan->state == SCAN_NAME ? scan_name(scan, bytes, length) : 0;
 }
 
 bool vv_scan_feed(struct vv_scan *scan, const char *bytes, size_t length)
@@ -424,7 +449,7 @@ bool vv_scan_feed(struct vv_scan *scan, const char *bytes, size_t length)
                 return false;
             continue;
         }
-        skipped = scan->state == SCAN_VALUE ? scan_value(scan, bytes + i, length - i) : 0;
+        skipped = scan_run(scan, bytes + i, length - i);
         scan->header_bytes += (uint32_t)(skipped == 0 ? 1 : skipped);
         if (scan->header_bytes > VV_SCAN_MAX_HEADERS)
             return scan_refuse(scan, 431, "The headers are too large");

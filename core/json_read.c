@@ -78,6 +78,20 @@ static bool read_name_has_nul(const char *text, size_t length)
     return false;
 }
 
+/* One for all: a new one is several allocations, and large. Only the loop's thread parses. */
+static struct json_tokener *read_tokener(void)
+{
+    static struct json_tokener *tokener;
+
+    if (tokener == NULL) {
+        tokener = json_tokener_new_ex(64);
+        vv_assert(tokener != NULL);
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    }
+    json_tokener_reset(tokener);
+    return tokener;
+}
+
 int vv_json_parse(struct vv_request *req, const char *text, size_t length,
                   const struct vv_value **ret_value, const char **ret_why)
 {
@@ -96,15 +110,12 @@ int vv_json_parse(struct vv_request *req, const char *text, size_t length,
     *ret_why = why;
     if (why != NULL)
         return VV_EINVAL;
-    tokener = json_tokener_new_ex(64);
-    vv_assert(tokener != NULL);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    tokener = read_tokener();
     /* The NUL tells json-c that a number at the very end is complete. */
     text = vv_arena_strndup(req->arena, text, length);
     parsed = json_tokener_parse_ex(tokener, text, (int)length + 1);
     complete = json_tokener_get_error(tokener) == json_tokener_success &&
                json_tokener_get_parse_end(tokener) >= length;
-    json_tokener_free(tokener);
     if (complete) {
         value = vv_arena_alloc(req->arena, sizeof *value);
         if (read_copy(req->arena, parsed, value) != members)

@@ -92,13 +92,16 @@ bool apikeys_key_genuine(const char *text)
 
 void apikeys_digest(const void *data, size_t length, uint8_t ret_digest[KEY_DIGEST])
 {
-    static EVP_MD *sha256;
+    static EVP_MD_CTX *context;
 
-    /* Fetched once: looking an algorithm up costs more than a short digest. */
-    if (sha256 == NULL)
-        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    /* Made once: to look an algorithm up and to allocate for it costs more than a short digest. */
+    if (context == NULL && ((context = EVP_MD_CTX_new()) == NULL ||
+                            EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1))
+        abort();
     /* It fails only without memory, and nothing sensible can go on then. */
-    if (EVP_Digest(data, length, ret_digest, NULL, sha256, NULL) != 1)
+    if (EVP_DigestInit_ex(context, NULL, NULL) != 1 ||
+        EVP_DigestUpdate(context, data, length) != 1 ||
+        EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
         abort();
 }
 

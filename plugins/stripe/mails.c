@@ -2,32 +2,6 @@
 #include "inbound.h"
 
 #include <inttypes.h>
-#include <time.h>
-
-static const char *mails_date(struct vv_request *req, int64_t microseconds)
-{
-    time_t seconds = (time_t)(microseconds / 1000000);
-    struct tm parts;
-    char text[64];
-
-    if (gmtime_r(&seconds, &parts) == NULL || strftime(text, sizeof text, "%e %B %Y", &parts) == 0)
-        return "";
-    return vv_strdup(req, text[0] == ' ' ? text + 1 : text);
-}
-
-/* Sessions of the portal live for minutes, mails for days: the link is to where one gets one. */
-static const char *mails_portal(struct vv_request *req)
-{
-    const char *base = vv_server_option("frontend_url");
-
-    if (base == NULL)
-        base = vv_server_option("public_url");
-    if (base == NULL)
-        base = "";
-    return vv_printf(req, "%.*s/dashboard",
-                     (int)(strlen(base) - (base[0] != '\0' && base[strlen(base) - 1] == '/')),
-                     base);
-}
 
 static int mails_send(struct vv_tx *tx, const struct stripe_sub *sub, const char *name,
                       const char *unique, int64_t date)
@@ -45,8 +19,10 @@ static int mails_send(struct vv_tx *tx, const struct stripe_sub *sub, const char
     first = vv_row_text(rows, 0, "first_name");
     vv_put(variables, "first_name", VV_TEXT(first == NULL || first[0] == '\0' ? "there" : first));
     vv_put(variables, "plan", VV_TEXT(sub->plan_name == NULL ? "your" : sub->plan_name));
-    vv_put(variables, "date", VV_TEXT(mails_date(req, date)));
-    vv_put(variables, "link", VV_TEXT(mails_portal(req)));
+    vv_put(variables, "date", VV_TEXT(vv_mail_date(req, date)));
+    /* Sessions of the portal live for minutes, mails for days: the link is to where one gets one.
+     */
+    vv_put(variables, "link", VV_TEXT(vv_mail_link(req, "/dashboard")));
     message = VV_MAIL(vv_row_text(rows, 0, "email"), name, vv_json_text(variables));
     message.user_id = sub->user_id;
     message.unique = vv_printf(req, "%s:%s", name, unique);

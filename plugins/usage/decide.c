@@ -1,6 +1,8 @@
 /* Decisions: gathered into batches, and asked again where somebody held the user's row. */
 #include "usage.h"
 
+#define QUICK_LONGEST 64 /* milliseconds: the last pause before a call waits in line */
+
 /* The statements, made when the first call comes: then all plugins have said what they add. */
 static struct {
     struct vv_batch quick, waiting, quick_unrated, waiting_unrated;
@@ -53,26 +55,33 @@ static void verdict_rate(struct vv_verdict *verdict, int64_t now, int64_t time, 
 static void verdict_read(const struct vv_rows *rows, bool rated, struct vv_verdict *ret_verdict)
 {
     struct vv_verdict *verdict = ret_verdict;
+    int64_t time;
 
-    verdict->now = vv_row_int(rows, 0, "now");
+    /* In the order of the columns: so each is found at once. */
     verdict->user_id = vv_row_int(rows, 0, "user_id");
     verdict->credential_id = vv_row_int(rows, 0, "credential_id");
     verdict->email = vv_row_text(rows, 0, "email");
     verdict->plan_id = vv_row_text(rows, 0, "plan_id");
     verdict->status = vv_row_text(rows, 0, "status");
-    verdict->used = vv_row_int(rows, 0, "used");
+    verdict->ends_at = vv_row_int(rows, 0, "ends_at");
     verdict->limit = vv_row_null(rows, 0, "most") ? VV_UNLIMITED : vv_row_int(rows, 0, "most");
     verdict->period_start = vv_row_int(rows, 0, "period_start");
     verdict->period_end = vv_row_int(rows, 0, "period_end");
-    verdict->ends_at = vv_row_int(rows, 0, "ends_at");
-    verdict_rate(verdict, verdict->now, vv_row_int(rows, 0, "rate_time"), rated);
+    verdict->used = vv_row_int(rows, 0, "used");
+    time = vv_row_int(rows, 0, "rate_time");
+    verdict->now = vv_row_int(rows, 0, "now");
+    verdict_rate(verdict, verdict->now, time, rated);
 }
 
 static void verdict_take(const struct vv_rows *rows, bool rated, struct vv_verdict *ret_verdict)
 {
     memset(ret_verdict, 0, sizeof *ret_verdict);
     ret_verdict->size = (uint32_t)sizeof *ret_verdict;
-    ret_verdict->outcome = (uint32_t)vv_row_int(rows, 0, "outcome");
+    /* Waited for, and still not there: whoever held the row has deleted it. */
+    if (vv_row_int(rows, 0, "outcome") != USAGE_LOCKED)
+        ret_verdict->outcome = (uint32_t)vv_row_int(rows, 0, "outcome");
+    else
+        ret_verdict->outcome = VV_UNKNOWN_CALLER;
     if (ret_verdict->outcome != VV_UNKNOWN_CALLER)
         verdict_read(rows, rated, ret_verdict);
     vv_metric_add(ret_verdict->outcome, 1);
@@ -103,6 +112,28 @@ static int decide_check(struct vv_request *req, const struct vv_ask *ask,
     return 0;
 }
 
+/*
+ * Most rows are held for a moment, by a decision of another worker: such a call is asked again and
+ * again, and holds no row meanwhile. Only a call that always came too late waits in line, where it
+ * may stand behind somebody whose row is held for long.
+ */
+static int decide_ask(struct vv_request *req, const struct decide_params *params, bool rated,
+                      struct vv_rows **ret_rows)
+{
+    const struct vv_batch *quick = rated ? &decide.quick : &decide.quick_unrated;
+    const struct vv_batch *waiting = rated ? &decide.waiting : &decide.waiting_unrated;
+
+    for (int64_t pause = 1; pause <= QUICK_LONGEST; pause *= 2) {
+        VV_TRY(vv_batch_query(req, quick, ret_rows, params->user, params->credential,
+                              params->endpoint, params->cost));
+        if (vv_row_int(*ret_rows, 0, "outcome") != USAGE_LOCKED)
+            return 0;
+        VV_TRY(vv_sleep(req, pause));
+    }
+    return vv_batch_query(req, waiting, ret_rows, params->user, params->credential,
+                          params->endpoint, params->cost);
+}
+
 int usage_decide(struct vv_request *req, const struct vv_ask *ask, struct vv_verdict *ret_verdict)
 {
     bool rated = (ask->flags & VV_ASK_UNRATED) == 0;
@@ -110,11 +141,7 @@ int usage_decide(struct vv_request *req, const struct vv_ask *ask, struct vv_ver
     struct vv_rows *rows;
 
     VV_TRY(decide_check(req, ask, &params));
-    VV_TRY(vv_batch_query(req, rated ? &decide.quick : &decide.quick_unrated, &rows, params.user,
-                          params.credential, params.endpoint, params.cost));
-    if (vv_row_int(rows, 0, "outcome") == USAGE_LOCKED)
-        VV_TRY(vv_batch_query(req, rated ? &decide.waiting : &decide.waiting_unrated, &rows,
-                              params.user, params.credential, params.endpoint, params.cost));
+    VV_TRY(decide_ask(req, &params, rated, &rows));
     verdict_take(rows, rated, ret_verdict);
     return 0;
 }

@@ -2,31 +2,6 @@
 #include "usage.h"
 
 #include <inttypes.h>
-#include <time.h>
-
-static const char *notice_date(struct vv_request *req, int64_t microseconds)
-{
-    time_t seconds = (time_t)(microseconds / 1000000);
-    struct tm parts;
-    char text[64];
-
-    if (gmtime_r(&seconds, &parts) == NULL || strftime(text, sizeof text, "%e %B %Y", &parts) == 0)
-        return "";
-    return vv_strdup(req, text[0] == ' ' ? text + 1 : text);
-}
-
-static const char *notice_link(struct vv_request *req)
-{
-    const char *base = vv_server_option("frontend_url");
-
-    if (base == NULL)
-        base = vv_server_option("public_url");
-    if (base == NULL)
-        base = "";
-    return vv_printf(req, "%.*s/dashboard",
-                     (int)(strlen(base) - (base[0] != '\0' && base[strlen(base) - 1] == '/')),
-                     base);
-}
 
 static int notice_send(struct vv_tx *tx, const struct vv_rows *own, const char *first,
                        int64_t level)
@@ -39,8 +14,8 @@ static int notice_send(struct vv_tx *tx, const struct vv_rows *own, const char *
     vv_put(variables, "first_name", VV_TEXT(first == NULL || first[0] == '\0' ? "there" : first));
     vv_put(variables, "used", vv_row(own, 0, "used"));
     vv_put(variables, "limit", vv_row(own, 0, "most"));
-    vv_put(variables, "date", VV_TEXT(notice_date(req, vv_row_int(own, 0, "period_end"))));
-    vv_put(variables, "link", VV_TEXT(notice_link(req)));
+    vv_put(variables, "date", VV_TEXT(vv_mail_date(req, vv_row_int(own, 0, "period_end"))));
+    vv_put(variables, "link", VV_TEXT(vv_mail_link(req, "/dashboard")));
     message = VV_MAIL(vv_row_text(own, 0, "email"), name, vv_json_text(variables));
     message.user_id = vv_row_int(own, 0, "user_id");
     message.unique = vv_printf(req, "%s:%" PRId64 ":%" PRId64, name, message.user_id,

@@ -189,12 +189,13 @@ static void statement_judged(FILE *out, struct usage_mode mode)
             VV_ALLOWED);
 }
 
-/* What becomes of each user's row. A refusal for the quota may be the first that tells of it. */
+/* What becomes of each user's row. The quota is used up also where what is left is too little for a
+ * call; but not when most is left, and the call is dear. */
 static void statement_changes(FILE *out, struct usage_mode mode)
 {
     fprintf(out,
-            " changes as materialized (select s.*, case when most is null or most = 0 then 0"
-            "  when refused or used >= most then 100 when used * 5 >= most * 4 then 80 else 0 end"
+            " changes as materialized (select s.*, case when most is null or most = 0"
+            "   or used * 5 < most * 4 then 0 when refused or used >= most then 100 else 80 end"
             "  as level from (select user_id, min(used)"
             "   + coalesce(max(prefix) filter (where outcome = %d), 0) as used,"
             "  min(period_start) as period_start, min(period_end) as period_end,"

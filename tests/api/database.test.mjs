@@ -25,6 +25,7 @@ async function start(t, options = {}) {
         brief: (sql, params = [], lane = READ) => server.post('/dbtest/brief', { lane, sql, params, bare: true }),
         bare: (sql, params = [], lane = READ) => server.post('/dbtest/run', { lane, sql, params, bare: true }),
         tx: (steps, end = 'commit') => call('tx', { steps: steps.map(([sql, ...params]) => ({ sql, params })), end }),
+        named: (sql, names) => call('named', { sql, names }),
         batch: (name, ...params) => call('batch', { name, params }),
     };
 }
@@ -69,6 +70,19 @@ test('values arrive as they were sent', async (t) => {
         u: '12345678-9abc-def0-1234-56789abcdef0', i: '192.0.2.1', net: '10.0.0.0/8', m: 'happy', j: { b: 1 },
         ts: '2024-01-01T12:00:00Z', nn: null,
     });
+});
+
+test('columns are found by name in any order; of two with one name the first, whatever was read before', async (t) => {
+    const { server, named } = await start(t);
+    const sql = 'select n as a, n * 10 as b, n * 100 as a, n * 1000 as c from generate_series(1, 3) n';
+    const rows = (list) => [1, 2, 3].flatMap((n) => list.map((factor) => factor && n * factor));
+    assert.deepEqual((await named(sql, ['a', 'b', 'c'])).values, rows([1, 10, 1000]));
+    assert.deepEqual((await named(sql, ['b', 'a', 'a', 'c', 'b', 'b', 'c', 'a'])).values, rows([10, 1, 1, 1000, 10, 10, 1000, 1]));
+    assert.deepEqual((await named(sql, ['c', 'd', 'a'])).values, rows([1000, null, 1]));
+    await server.waitLog(/a result has no column 'd'/);
+    const wide = Array.from({ length: 100 }, (_, i) => `c${i}`);
+    const values = (await named(`select ${wide.map((name, i) => `${i} as ${name}`)}`, [...wide, ...wide.toReversed()])).values;
+    assert.deepEqual(values, [...wide.keys(), ...[...wide.keys()].reverse()]);
 });
 
 test('a type that is not read is null, and the log names the cast to write', async (t) => {

@@ -1,4 +1,5 @@
 // HTTP as clients meet it: routes, refusals, bodies, schemas, credentials, headers, limits, addresses.
+import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { assert, before, describe, startServer, tempDir, test } from '../lib/harness.mjs';
 import { makeCertificates } from '../peers/certs.mjs';
@@ -221,6 +222,38 @@ describe('too many at once', () => {
         assert.ok(refused.length >= 24 && refused.length < 40, `${refused.length}`);
         for (const reply of refused) problem(reply, 503, 'overloaded');
         assert.ok(refused[0].headers.get('retry-after') >= 1);
+    });
+});
+
+describe('while a request is in hand', () => {
+    const sleep = 'GET /echo/sleep?ms=800 HTTP/1.1\r\nHost: a\r\n\r\n';
+    const info = 'GET /echo/info HTTP/1.1\r\nHost: a\r\n\r\n';
+    /** Milliseconds of processor time that the worker has used. */
+    const used = () => {
+        const [{ pid }] = server.processes('worker');
+        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+        return (Number(fields[11]) + Number(fields[12])) * 10;
+    };
+
+    test('the next one waits for its turn, in one piece or in two, and costs nothing meanwhile', async () => {
+        const before = used();
+        for (const [first, ...rest] of [[sleep, 100, info], [sleep, 100, info.slice(0, 20), 100, info.slice(20)], [sleep + info]]) {
+            const { replies } = await server.raw([first, ...rest], { replies: 2 });
+            assert.deepEqual(replies.map((reply) => reply.status), [200, 200]);
+            assert.match(replies[0].body, /slept/);
+            assert.match(replies[1].body, /user_agent/);
+        }
+        assert.ok(used() - before < 800, `${used() - before} ms of processor time`);
+    });
+    test('a client that says no more is answered, and one that goes is no matter', async () => {
+        const before = used();
+        const reply = await server.raw(sleep, { end: true });
+        assert.equal(reply.status, 200);
+        assert.match(reply.body, /slept/);
+        await server.raw(sleep, { timeout: 100 });
+        await server.raw([sleep, 50, info], { timeout: 200 });
+        assert.equal((await server.get('/echo/sleep?ms=800')).status, 200);
+        assert.ok(used() - before < 800, `${used() - before} ms of processor time`);
     });
 });
 

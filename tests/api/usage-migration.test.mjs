@@ -43,7 +43,7 @@ const times = ['2024-02-29 23:59:59.999999', '2024-03-01 00:00:00', '2024-11-03 
     spell(month - 1), spell(month), spell((began - 1) * 1000), spell(began * 1000), spell(Date.now() - 60_000)];
 for (const user of [1, 2])
     for (const at of times)
-        await database.query('insert into usage_logs (user_id, api_endpoint, timestamp) values ($1, $2, $3)', [user, '/old', at]);
+        await database.query("insert into usage_logs (user_id, api_endpoint, timestamp) values ($1, '/old', $2)", [user, at]);
 await database.query(`insert into usage_logs (user_id, api_endpoint, timestamp) values
     (1, repeat('ü', 200), '2025-07-31 20:00:01'), (1, null, '2025-07-31 20:00:02'), (1, '', '2025-07-31 20:00:03'),
     (null, '/nobody', '2025-07-31 20:00:00'), (1, '/never', null), (null, null, null), (2, '/endless', 'infinity')`);

@@ -77,6 +77,25 @@ test('what happened while the plugin was off is caught up with', async () => {
         assert.deepEqual(await s.db.query(`select * from ${table} where user_id = $1`, [gone.id]), [], table);
 });
 
+test('without stripe nobody has a plan, and with it everybody has theirs again', async () => {
+    const person = await subscriber();
+    await decide(s, person, { times: 3 });
+    const before = await entitlements(s, person);
+    s.writeConfig({ stripe: { enabled: 'false' }, usage: { default_quota: 7 } });
+    await s.reload();
+    await until(async () => (await entitlements(s, person)).status === 'none', { what: 'the plan is gone' });
+    const seen = await usageOf(s, person);
+    assert.deepEqual([seen.limit, seen.used, seen.period_start.slice(7)], [7, 3, '-01T00:00:00Z']);
+    assert.equal((await s.get('/profile', { token: person.token })).json.api_calls_limit, 7);
+    await decide(s, person, {});
+    s.writeConfig({ stripe: { enabled: 'true' } });
+    await s.reload();
+    await until(async () => (await entitlements(s, person)).plan_id === 'pro', { what: 'the plan is back' });
+    const { used, period_start: begins, ...row } = await entitlements(s, person);
+    assert.deepEqual([Number(used), begins, row.anchor, row.access_until],
+        [4, before.period_start, before.anchor, before.access_until]);
+});
+
 async function subscriberUnseen() {
     const person = await newCustomer(s);
     s.stripe.card(person.customer, 'good');
@@ -170,6 +189,10 @@ test('vvctl usage show tells of one account, by its id or address', async () => 
         assert.match(stdout, new RegExp(`email +${person.email}\nplan +pro \\(active\\)\naccess +yes\nused +9 of 5000\n`));
         assert.match(stdout, /requests +2 in all, the latest 20\d\d-/);
     }
+    await s.db.query('update entitlements set access_until = now() where user_id = $1', [person.id]);
+    assert.match((await vvctl(s, ['usage', 'show', person.email])).stdout, /access +no: nothing that is paid for gives it/);
+    await vvctl(s, ['user', 'disable', person.email]);
+    assert.match((await vvctl(s, ['usage', 'show', person.email])).stdout, /access +no: not verified, or disabled/);
     const none = await vvctl(s, ['usage', 'show', 'nobody@vv.test']);
     assert.deepEqual([none.code, /There is no account nobody@vv.test/.test(none.stderr)], [1, true]);
     assert.equal((await vvctl(s, ['usage', 'show'])).code, 1);

@@ -71,10 +71,10 @@ test('a month without a partition loses nothing, and gets one', async () => {
     await client.query('lock table usage_logs in row exclusive mode');
     await runSchedule(s, 'usage.partitions');
     // It waits for the lock, lets go, and comes again.
-    await until(async () => await one("select count(*) from pg_locks where not granted and relation = 'usage_logs'::regclass") > 0,
-        { what: 'somebody waits for the table' });
-    await until(async () => await one("select count(*) from pg_locks where not granted and relation = 'usage_logs'::regclass")
-        === '0', { what: 'nobody waits for the table' });
+    const waiting = async () => Number(await one(
+        "select count(*) from pg_locks where not granted and relation = 'usage_logs'::regclass"));
+    await until(async () => await waiting() > 0, { what: 'somebody waits for the table' });
+    await until(async () => await waiting() === 0, { what: 'nobody waits for the table' });
     assert.equal((await partitions()).includes(now), false);
     await client.query('commit');
     client.release();

@@ -78,6 +78,12 @@ static void buffer_writes_numbers_and_times(void **state)
     vv_buffer_time(&buffer, INT64_C(1795372200000005));
     assert_string_equal(buffer.data, "-9223372036854775808 0 1970-01-01T00:00:00Z "
                                      "1969-12-31T23:59:59.999999Z 2026-11-22T18:30:00.000005Z");
+    vv_buffer_clear(&buffer);
+    vv_buffer_time(&buffer,
+                   INT64_C(-62009366400000000)); /* years need four digits, and may have more */
+    vv_buffer_char(&buffer, ' ');
+    vv_buffer_time(&buffer, INT64_C(253402300800500000));
+    assert_string_equal(buffer.data, "0005-01-01T00:00:00Z 10000-01-01T00:00:00.500000Z");
     vv_buffer_free(&buffer);
 }
 

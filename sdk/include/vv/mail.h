@@ -2,6 +2,7 @@
 #ifndef VV_MAIL_H
 #define VV_MAIL_H
 
+#include <time.h>
 #include <vv/db.h>
 
 VV_BEGIN_C
@@ -49,6 +50,34 @@ static inline struct vv_mail_message vv_mail_make_(const char *to, const char *n
     return message;
 }
 #define VV_MAIL(to, name, variables) vv_mail_make_((to), (name), (variables))
+
+/* A day as people write it, "3 November 2026", in UTC; `time` is microseconds since 1970. Request.
+ * Since 0.3. */
+VV_UNUSED static const char *vv_mail_date(struct vv_request *req, int64_t time)
+{
+    time_t seconds = (time_t)(time / 1000000);
+    const struct tm *parts = gmtime(&seconds); /* C11 has no other; and there is one thread */
+    char text[64];
+
+    if (parts == NULL || strftime(text, sizeof text, "%e %B %Y", parts) == 0)
+        return "";
+    return vv_strdup(req, text[0] == ' ' ? text + 1 : text);
+}
+
+/* The address of a page of the application, `path` being "/dashboard": below [server] frontend_url,
+ * without one below public_url. Request. Since 0.3. */
+VV_UNUSED static const char *vv_mail_link(struct vv_request *req, const char *path)
+{
+    const char *base = vv_server_option("frontend_url");
+    size_t length;
+
+    if (base == NULL)
+        base = vv_server_option("public_url");
+    length = base == NULL ? 0 : strlen(base);
+    if (length > 0 && base[length - 1] == '/')
+        length--;
+    return vv_printf(req, "%.*s%s", (int)length, base == NULL ? "" : base, path);
+}
 
 VV_END_C
 

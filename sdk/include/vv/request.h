@@ -129,15 +129,19 @@ VV_PRINTF(2, 3)
 VV_UNUSED static char *vv_printf(struct vv_request *req, const char *format, ...)
 {
     va_list args, again;
-    char *text;
+    char small[256], *text;
     int length;
 
+    small[0] = '\0';
     va_start(args, format);
     va_copy(again, args);
-    length = vsnprintf(NULL, 0, format, args);
+    length = vsnprintf(small, sizeof small, format, args);
     va_end(args);
     text = (char *)vv_alloc(req, (size_t)(length < 0 ? 0 : length) + 1);
-    vsnprintf(text, (size_t)(length < 0 ? 0 : length) + 1, format, again);
+    if (length < (int)sizeof small)
+        memcpy(text, small, (size_t)(length < 0 ? 0 : length));
+    else
+        vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
 }

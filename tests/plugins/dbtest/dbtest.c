@@ -71,6 +71,23 @@ static int run(struct vv_request *req)
     return answer(req, rc, rows);
 }
 
+/* {sql, names}: each row's columns by name, in the order and as often as the names say. */
+static int named(struct vv_request *req)
+{
+    struct vv_json *json = vv_object(req);
+    const struct vv_value *body, *names;
+    struct vv_rows *rows;
+
+    VV_TRY(body_of(req, &body));
+    names = vv_get(body, "names");
+    VV_TRY(vv_query_params(req, VV_LANE_READ, &rows, vv_get_text(body, "sql"), NULL, 0));
+    vv_open_array(json, "values");
+    for (size_t row = 0; row < vv_rows_count(rows); row++)
+        for (size_t i = 0; i < vv_count(names); i++)
+            vv_put(json, NULL, vv_row(rows, row, vv_value_param(vv_at(names, i)).data));
+    return vv_reply(req, 200, json);
+}
+
 /* {steps: [{sql, params}], end: "commit" | "rollback" | "leave" | "sleep"}: one transaction. */
 static int transact(struct vv_request *req)
 {
@@ -157,6 +174,7 @@ static int gather(struct vv_request *req)
 static const struct vv_route routes[] = {
     VV_ROUTE(VV_POST, "/dbtest/run", VV_ANYONE, run, .summary = "One statement"),
     VV_ROUTE(VV_POST, "/dbtest/brief", VV_ANYONE, run, .deadline = 500, .summary = "In 500 ms"),
+    VV_ROUTE(VV_POST, "/dbtest/named", VV_ANYONE, named, .summary = "Columns by name"),
     VV_ROUTE(VV_POST, "/dbtest/tx", VV_ANYONE, transact, .summary = "One transaction"),
     VV_ROUTE(VV_POST, "/dbtest/brief-tx", VV_ANYONE, transact, .deadline = 500,
              .summary = "One transaction in 500 ms"),
