@@ -1,7 +1,7 @@
 // The documents can be believed: each of their commands is run by some test, their settings, names and links are real.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { assert, BUILD, check, mustRun, register, ROOT, run, startServer, tempDir, test, until, vvctl } from '../lib/harness.mjs';
+import { assert, BUILD, check, mustRun, ROOT, run, startServer, tempDir, test, vvctl } from '../lib/harness.mjs';
 import { blocksOf, shellOf } from '../lib/readme.mjs';
 
 const files = await mustRun('git', ['-C', ROOT, 'ls-files', '-co', '--exclude-standard', '*.md']);
@@ -20,7 +20,7 @@ test('every shell block of every document is asked for by a test', () => {
 
 test('a block says what it is, and commands are nowhere but in shell blocks', () => {
     const bad = DOCUMENTS.flatMap((file) => blocksOf(file).filter(({ language, text }) =>
-        !['c', 'ini', 'json', 'sh', 'sql', 'text'].includes(language)
+        !['c', 'ini', 'json', 'nginx', 'sh', 'sql', 'text', 'yaml'].includes(language)
         || (language === 'text' && /^\s*(\$ |\.\/dev|vvctl|vvserverd|curl|sudo|openssl) ?/m.test(text)))
         .map(({ section, language }) => `${file}, ${section}: ${language}`));
     assert.deepEqual(bad, []);
@@ -35,7 +35,10 @@ test('every configuration that is shown passes --check', async (t) => {
     };
     // What a plugin cannot be without, and its document does not repeat.
     const auth = `[auth]\nenabled = true\njwt_secret = ${'x'.repeat(40)}\nrequire_verification = off\n`;
-    const below = { 'plugins/apikeys/README.md': auth, 'plugins/aws/README.md': `${auth}[usage]\nenabled = true\n` };
+    const below = {
+        'plugins/apikeys/README.md': auth, 'plugins/usage/README.md': auth,
+        'plugins/aws/README.md': `${auth}[usage]\nenabled = true\n`,
+    };
     let checked = 0;
     for (const file of DOCUMENTS) {
         for (const { text, section } of blocksOf(file).filter((b) => b.language === 'ini')) {
@@ -61,7 +64,7 @@ test('every command that is named exists, and every command of ./dev is named', 
     const table = [...read('README.md').matchAll(/^\| `\.\/dev (\w+)/gm)].map(([, name]) => name);
     assert.deepEqual(table.toSorted(), ours.toSorted());
 
-    const s = await startServer(t, { plugins: ['auth', 'mail', 'stripe'] });
+    const s = await startServer(t, { plugins: ['auth', 'mail', 'stripe', 'usage', 'apikeys', 'aws'] });
     const known = (await vvctl(s, ['--help'])).stdout;
     const options = (await run(path.join(BUILD, 'bin/vvserverd'), ['--help'])).stdout;
     for (const file of DOCUMENTS) {
@@ -86,42 +89,4 @@ test('every link leads somewhere', () => {
                 && anchor(line.replace(/^#+ /, '')) === fragment);
         }).map(([link]) => `${file}: ${link}`));
     assert.deepEqual(broken, []);
-});
-
-test('the commands of the mail guide do what they say', async (t) => {
-    const s = await startServer(t, { plugins: ['auth', 'mail'], start: false });
-    s.mail.refuse({ bounce: ['bounce.test'] });
-    await s.start();
-    await s.post('/auth/register',
-        { email: 'ada@bounce.test', password: 'Tr0mbone-and-cello', first_name: 'Ada', last_name: 'L' });
-    const env = { ...process.env, CONF: s.ini, PATH: `${path.join(BUILD, 'bin')}:${process.env.PATH}` };
-    const sh = (command) => run('sh', ['-c', command], { env, cwd: s.dir });
-    await until(async () => / failed /.test((await sh('vvctl -c $CONF mail list')).stdout), { what: 'a mail has failed' });
-    for (const command of shellOf('plugins/mail/README.md', 'Does it work?').join('').trim().split('\n')) {
-        const { code, stdout, stderr } = await sh(command);
-        assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
-    }
-    assert.match(readFileSync(path.join(s.dir, 'preview.html'), 'utf8'), /Verify/);
-    assert.ok((await s.mail.waitFor('you@example.com')).subject);
-});
-
-test('the policies of the AWS guide are those that let the server in, and its command says so', async (t) => {
-    const [trust, own] = blocksOf('plugins/aws/README.md').filter((b) => b.language === 'json').map((b) => JSON.parse(b.text));
-    const actions = (policy) => policy.Statement.flatMap((statement) => statement.Action);
-    const s = await startServer(t, { plugins: ['auth', 'usage', 'aws'], config: { auth: { require_verification: 'off' } } });
-    s.aws.role.allows = actions(own);
-    s.aws.role.tagSession = actions(trust).includes('sts:TagSession');
-    s.aws.role.assumable = actions(trust).includes('sts:AssumeRole');
-    const env = { ...s.env, CONF: s.ini, PATH: `${path.join(BUILD, 'bin')}:${process.env.PATH}` };
-    for (const command of shellOf('plugins/aws/README.md')) {
-        const { code, stdout, stderr } = await run('sh', ['-c', command], { env });
-        assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
-        for (const one of ['aws-credentials', 'aws-role', 'aws-policy', 'aws-clock'])
-            assert.match(stdout, new RegExp(`ok .*${one}`));
-    }
-    const person = await register(s);
-    const { json } = await s.post('/auth/login', { email: person.email, password: person.password });
-    const stream = { language_code: 'en-US', media_encoding: 'pcm', sample_rate: 16_000 };
-    const reply = await s.post('/aws/transcribe-url', stream, { token: json.access_token });
-    assert.ok(await s.aws.verifyTranscribe(reply.json.url));
 });

@@ -32,10 +32,10 @@ export async function devRun(t, { dir, port }, ...args) {
     cleanup(t, async () => {
         if (child.exitCode === null) await stop();
     });
-    await until(() => output.includes('/profile') || child.exitCode !== null, { timeout: 40_000 });
+    await until(() => output.includes('/usage -H') || child.exitCode !== null, { timeout: 40_000 });
     assert.equal(child.exitCode, null, output);
     return {
-        env, url: `http://127.0.0.1:${port}`, output, tour: output.slice(output.search(/^ADA=/m)), stop,
+        env, url: `http://127.0.0.1:${port}`, output, tour: output.slice(output.search(/^field\(/m)), stop,
         /** Runs text as if it had been pasted into a shell in this folder. */
         paste: (text, more) => run('bash', ['-c', text], { cwd: ROOT, env: { ...env, ...more } }),
     };

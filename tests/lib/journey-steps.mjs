@@ -1,6 +1,7 @@
 // The steps of ./dev journey, in their order: what each needs of the server, what it does, and what must come of it.
 import { keepSecret } from './journey-print.mjs';
 import { until } from './process.mjs';
+import { secret } from './state.mjs';
 
 function insist(truth, sentence) {
     if (!truth) throw new Error(sentence);
@@ -14,24 +15,41 @@ async function settle(journey, where, isReady, what) {
     return journey.mine('GET', where);
 }
 
-async function register(journey) {
-    const { email, password } = journey;
-    await journey.ask('POST', '/auth/register', { body: { email, password, first_name: 'Ada', last_name: 'Lovelace' } });
-}
-
-async function readMail(journey) {
-    const mail = await journey.mail.waitFor(journey.email);
+/** A mail that has come, or comes, to the person the journey is about. → the mail */
+async function showMail(journey, options) {
+    const mail = await journey.mail.waitFor(journey.email, options);
     keepSecret(mail.token);
     const { from, to, subject, text } = mail;
     journey.say(`From: ${from.name} <${from.address}>\nTo: ${to}\nSubject: ${subject}\n\n${text.trim()}`);
-    journey.mailed = mail.token;
-    insist(mail.token, 'the mail has no link with a token');
+    return mail;
+}
+
+/** Asks as the search service does that has been shown a key; what it is refused with is `code`. */
+async function validate(journey, { key = journey.key, code, ...options } = {}) {
+    const answer = await journey.ask('POST', '/api-keys/validate', {
+        token: secret('service_token'), as: 'the search service', body: { api_key: key, endpoint: '/search' }, ...options,
+    });
+    insist(answer.json.code === code, `the search service is told ${answer.json.code}; expected was ${code}`);
+    return answer;
+}
+
+async function register(journey) {
+    const { email, password } = journey;
+    const { json } = await journey.ask('POST', '/auth/register',
+        { body: { email, password, first_name: 'Ada', last_name: 'Lovelace' } });
+    journey.firstKey = json.api_key;
+}
+
+async function readMail(journey) {
+    journey.mailed = (await showMail(journey)).token;
+    insist(journey.mailed, 'the mail has no link with a token');
 }
 
 async function verify(journey) {
     const { email, password } = journey;
     const early = await journey.ask('POST', '/auth/login', { body: { email, password }, status: 403 });
     insist(early.json.code === 'email_unverified', 'logging in must wait for the address to be verified');
+    if (journey.firstKey) await validate(journey, { key: journey.firstKey, status: 401, code: 'invalid_api_key' });
     await journey.ask('POST', '/auth/verify-email', { body: { token: journey.mailed } });
 }
 
@@ -82,6 +100,51 @@ async function active(journey) {
     insist(json.api_calls_limit === journey.plan.api_calls, "the profile has the plan's quota");
 }
 
+async function awsCredentials(journey) {
+    const { json } = await journey.mine('POST', '/aws/credentials');
+    insist(Date.parse(json.expiration) > Date.now(), 'the credentials are good for a while');
+    // For browsers, which then need no SDK of AWS.
+    await journey.mine('POST', '/aws/transcribe-url',
+        { body: { language_code: 'en-US', media_encoding: 'pcm', sample_rate: 16000 } });
+}
+
+async function apiKey(journey) {
+    const { json } = await journey.mine('POST', '/api-keys', { body: { name: 'Search' } });
+    journey.key = json.api_key;
+    const list = await journey.mine('GET', '/api-keys');
+    insist(list.json.length === 2 && !list.text.includes(journey.key), 'both keys are listed, and neither is shown');
+}
+
+/** Calls until so many are used. → the usage after the last one */
+async function call(journey, usage, used) {
+    let last = usage;
+    while (last.used < used) last = (await validate(journey, { quiet: true })).json.usage;
+    journey.say(`... and ${last.used - usage.used} more: ${last.used} of ${last.limit} calls are used, ${last.remaining} left.`);
+    return last;
+}
+
+async function calls(journey) {
+    const { usage } = (await validate(journey)).json;
+    insist(usage.limit === journey.plan.api_calls, "the plan's quota counts");
+    journey.usage = await call(journey, usage, Math.ceil(usage.limit * 0.8));
+}
+
+async function useUp(journey) {
+    await call(journey, journey.usage, journey.usage.limit);
+    const { headers } = await validate(journey, { status: 429, code: 'quota_exceeded' });
+    journey.say(`Retry-After: ${headers.get('retry-after')}\nRateLimit: ${headers.get('ratelimit')}`);
+}
+
+const mostAreUsed = (journey) => showMail(journey, { subject: /^Most of your/ });
+const allAreUsed = (journey) => showMail(journey, { subject: /used up$/ });
+
+async function usage(journey) {
+    const { json } = await journey.mine('GET', '/usage');
+    insist(json.used === json.limit && json.remaining === 0, 'all that was allowed is counted, and nothing else');
+    const { series } = (await journey.mine('GET', '/usage/history')).json;
+    insist(series.reduce((sum, { cost }) => sum + cost, 0) === json.used, 'the history adds up to what was used');
+}
+
 async function portal(journey) {
     const { json } = await journey.mine('POST', '/subscriptions/portal', { body: {} });
     journey.portal = json.url;
@@ -97,15 +160,19 @@ async function cancel(journey) {
 async function untilTheEnd(journey) {
     const { json } = await journey.mine('GET', '/profile');
     insist(json.subscription_status === 'active', 'what is paid for stays usable');
+    // Refused by the quota still, and not for the want of a subscription.
+    if (journey.key) await validate(journey, { status: 429, code: 'quota_exceeded' });
     await journey.press(journey.portal, 'end');
     const over = await settle(journey, '/profile', (p) => p.subscription_status === 'canceled', 'the subscription is over');
     insist(over.json.api_calls_limit === 0, 'after the period nothing is left');
+    if (journey.key) await validate(journey, { status: 403, code: 'subscription_required' });
 }
 
 async function leave(journey) {
     const { email, password } = journey;
     await journey.mine('DELETE', '/profile', { body: { password } });
     await journey.ask('POST', '/auth/login', { body: { email, password }, status: 401 });
+    if (journey.key) await validate(journey, { status: 401, code: 'invalid_api_key' });
 }
 
 export const STEPS = [
@@ -118,6 +185,13 @@ export const STEPS = [
     step('Pay, on the page of Stripe', 'stripe', pay),
     step('Stripe tells of it by webhooks', 'stripe', webhook),
     step('The subscription is active', 'stripe', active),
+    step('Credentials of AWS, for a while', 'stripe aws', awsCredentials),
+    step('An API key', 'stripe apikeys', apiKey),
+    step('Calls with the key', 'stripe apikeys', calls),
+    step('A mail tells that most are used', 'stripe apikeys usage mail', mostAreUsed),
+    step('Until the quota refuses', 'stripe apikeys', useUp),
+    step('A mail tells that all are used', 'stripe apikeys usage mail', allAreUsed),
+    step('What was used', 'stripe apikeys usage', usage),
     step("Stripe's portal", 'stripe', portal),
     step('Cancel', 'stripe', cancel),
     step("Access until the period's end, and no longer", 'stripe', untilTheEnd),

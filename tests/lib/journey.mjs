@@ -60,7 +60,7 @@ async function main() {
             continue;
         }
         console.log(`\n${String(++number).padStart(2)}. ${title}`);
-        await walk(journey);
+        await walk(journey).catch((error) => { throw new Error(`${title}: ${error.message}`, { cause: error }); });
     }
     console.log('\nThat was the whole journey.');
 }

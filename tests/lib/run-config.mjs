@@ -1,7 +1,7 @@
 // The configuration ./dev run serves with: every plugin of this build, small plans, and the stand-ins that were started.
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { mailSection, planSections, stripeSection, toIni } from './config.mjs';
+import { awsSection, mailSection, planSections, stripeSection, toIni } from './config.mjs';
 import { BUILD, ROOT } from './process.mjs';
 import { DEV, secretFile } from './state.mjs';
 import { CATALOG } from '../peers/stripe/world.mjs';
@@ -27,11 +27,14 @@ const plans = () => ({
 export const has = (plugin) => existsSync(path.join(BUILD, `lib/vvserver/plugins/${plugin}.so`));
 
 /** Writes it. → its path */
-export function writeConfig({ databaseUrl, mail, stripe }) {
+export function writeConfig({ databaseUrl, mail, stripe, aws }) {
     const sections = {
         auth: { jwt_secret_file: secretFile('jwt') },
         mail: mailSection(mail),
         stripe: stripe && stripeSection(stripe),
+        usage: {},
+        apikeys: { service_tokens_file: secretFile('service_token') },
+        aws: aws && awsSection(aws),
     };
     const enabled = Object.entries(sections).filter(([name, keys]) => keys && has(name))
         .map(([name, keys]) => [name, { enabled: 'true', ...keys }]);

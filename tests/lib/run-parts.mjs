@@ -1,6 +1,7 @@
 // What ./dev run starts beside the server: PostgreSQL, the mail catcher with its pages, and the stand-ins of what it calls.
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { AwsPeer } from '../peers/aws/server.mjs';
 import { EximServer } from '../peers/mail/exim.mjs';
 import { MailPages } from '../peers/mail/pages.mjs';
 import { StripePeer } from '../peers/stripe/server.mjs';
@@ -28,7 +29,7 @@ export async function endAll() {
 export async function forgetState() {
     await removeState('pg', PG_USER);
     await removeState('mail', MAIL_USER);
-    for (const name of ['stripe', 'ports', 'secrets']) await removeState(name);
+    for (const name of ['stripe', 'aws', 'ports', 'secrets']) await removeState(name);
 }
 
 /** Starts a server on the port it had the last time, if that can be had: pages that people have open go on working. */
@@ -79,4 +80,14 @@ export async function startStripe() {
     for (const [name, id, ...terms] of SOLD) if (!stripe.store.get(id)) stripe.sell(name, id, ...terms);
     stripe.listen(`${URL_}/webhooks/stripe`);
     return stripe;
+}
+
+/** AWS's stand-in, where this build has the plugin that speaks to it; where its keys lie is in aws.environment. */
+export async function startAws() {
+    if (!has('aws')) return null;
+    const dir = await stateDir('aws');
+    mkdirSync(dir, { recursive: true });
+    const aws = await startOnPort('aws', (port) => new AwsPeer({ port, dir }));
+    aws.environment = aws.env('profile');
+    return aws;
 }

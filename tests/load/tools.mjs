@@ -6,21 +6,25 @@ import { pgBin } from '../lib/postgres.mjs';
 
 export const SECONDS = Number(process.env.VV_BENCH_SECONDS || 10);
 export const ROUNDS = Number(process.env.VV_BENCH_ROUNDS || 3);
+/** What is measured may be tried with a part of the users and rows; only at 1 do the ratios mean anything. */
+export const SCALE = Number(process.env.VV_BENCH_SCALE || 1);
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 const UNITS = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
 
-/** One run of wrk → {rate, requests, p50, p99} (requests a second, all, milliseconds); anything but 2xx is an error. */
-export async function wrk(url, { connections = 64, script, args = [], seconds = SECONDS } = {}) {
+/** One run of wrk → {rate, requests, p50, p99} (a second, all, milliseconds). Each answer has to be a success, or a refusal. */
+export async function wrk(url, { connections = 64, script, args = [], seconds = SECONDS, refused = false } = {}) {
     const { stdout } = await mustRun('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency',
         ...(script ? ['-s', script] : []), url, '--', ...args], { timeout: (seconds + 30) * 1000 });
-    if (/Non-2xx/.test(stdout)) throw new Error(`not every answer was a success:\n${stdout}`);
     const latency = (name) => {
         const [, value, unit] = stdout.match(new RegExp(`^\\s*${name}%\\s+([\\d.]+)(us|ms|s|m)`, 'm'));
         return Number(value) * UNITS[unit];
     };
     const [rate, requests] = [/Requests\/sec:\s+([\d.]+)/, /(\d+) requests in/].map((form) => Number(stdout.match(form)[1]));
+    const others = Number(stdout.match(/Non-2xx or 3xx responses: (\d+)/)?.[1] ?? 0);
+    if (others !== (refused ? requests : 0) || /Socket errors/.test(stdout))
+        throw new Error(`not every answer was a ${refused ? 'refusal' : 'success'}:\n${stdout}`);
     return { rate, requests, p50: latency(50), p99: latency(99) };
 }
 

@@ -5,9 +5,9 @@ import { startStripe } from '../peers/stripe/index.mjs';
 import { pgBin } from '../lib/postgres.mjs';
 import { mustRun, ROOT, tempDir } from '../lib/process.mjs';
 import { startServer } from '../lib/server.mjs';
-import { compare, pgbench, report, ROUNDS } from './tools.mjs';
+import { compare, pgbench, report, ROUNDS, SCALE } from './tools.mjs';
 
-const EVENTS = 200_000;
+const EVENTS = 200_000 * SCALE;
 const CUSTOMERS = 20_000;
 const CONNECTIONS = 64;
 const PATIENCE = 200; // seconds for a round; signatures are good for 300
