@@ -141,7 +141,7 @@ static void flight_land(struct batch_flight *flight, int code, const char *sqlst
 {
     struct vv_list *link;
 
-    while ((link = vv_list_shift(&flight->items)) != NULL)
+    while ((link = flight->items.next) != &flight->items)
         item_finish(item_of(link), code, sqlstate); /* NOLINT(clang-analyzer-unix.Malloc) */
     flight->count = 0;
 }

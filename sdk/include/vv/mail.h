@@ -2,7 +2,6 @@
 #ifndef VV_MAIL_H
 #define VV_MAIL_H
 
-#include <time.h>
 #include <vv/db.h>
 
 VV_BEGIN_C
@@ -51,17 +50,23 @@ static inline struct vv_mail_message vv_mail_make_(const char *to, const char *n
 }
 #define VV_MAIL(to, name, variables) vv_mail_make_((to), (name), (variables))
 
-/* A day as people write it, "3 November 2026", in UTC; `time` is microseconds since 1970. Request.
- * Since 0.3. */
+/* A day as people write it, "3 November 2026", in UTC; `time` is microseconds since 1970, not
+ * before. Request. Since 0.3. */
 VV_UNUSED static const char *vv_mail_date(struct vv_request *req, int64_t time)
 {
-    time_t seconds = (time_t)(time / 1000000);
-    const struct tm *parts = gmtime(&seconds); /* C11 has no other; and there is one thread */
-    char text[64];
+    static const char *const names[] = {"March",    "April",    "May",       "June",
+                                        "July",     "August",   "September", "October",
+                                        "November", "December", "January",   "February"};
+    /* In years that begin in March, a leap day is the last: days of eras of 400 of them. */
+    int64_t days = time / INT64_C(86400000000) + 719468, era = days / 146097;
+    int64_t in_era = days % 146097;
+    int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    int64_t in_year = in_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * in_year + 2) / 153;
 
-    if (parts == NULL || strftime(text, sizeof text, "%e %B %Y", parts) == 0)
-        return "";
-    return vv_strdup(req, text[0] == ' ' ? text + 1 : text);
+    year += era * 400 + (month >= 10 ? 1 : 0);
+    return vv_printf(req, "%d %s %d", (int)(in_year - (153 * month + 2) / 5 + 1), names[month],
+                     (int)year);
 }
 
 /* The address of a page of the application, `path` being "/dashboard": below [server] frontend_url,
