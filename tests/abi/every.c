@@ -145,6 +145,7 @@ static int statements(struct vv_request *req)
     VV_TRY(vv_tx_exec(tx, "delete"));
     VV_TRY(vv_tx_query_params(tx, &rows, "select 1", NULL, 0));
     VV_TRY(vv_enqueue(tx, &job));
+    vv_log(req, VV_LOG_DEBUG, "%s %s", vv_mail_date(req, 0), vv_mail_link(req, "/every"));
     if (vv_mail() != NULL)
         VV_TRY(vv_mail()->send(tx, &message));
     event = VV_EVENT("every.event", tx, NULL, NULL);
