@@ -175,8 +175,6 @@ static void conn_setup(struct vv_db_conn *conn)
         event_new(conn->base, PQsocket(conn->pg), EV_READ | EV_PERSIST, conn_on_read, conn);
     conn->write = event_new(conn->base, PQsocket(conn->pg), EV_WRITE, conn_on_write, conn);
     vv_assert(conn->read != NULL && conn->write != NULL);
-    event_priority_set(conn->read, 0); /* see worker_make_base() */
-    event_priority_set(conn->write, 0);
     event_add(conn->read, NULL);
     unit = vv_db_setup_unit(conn);
     unit->arg = conn;

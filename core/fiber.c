@@ -25,7 +25,6 @@
 #define FIBER_POOL     512          /* stacks kept for reuse */
 #define FIBER_SWEEP    50000        /* microseconds between looks at the deadlines */
 #define FIBER_HELD     50000        /* microseconds: a loop held for longer is worth a warning */
-#define FIBER_TURN     4            /* fibers that run before the loop looks at its sockets */
 #define FIBER_STACKTOP sizeof(struct vv_fiber)
 
 /* Lies at the top of its own stack. */
@@ -171,18 +170,18 @@ static void fiber_make_ready(struct vv_fiber *fiber)
     vv_list_append(&fiber_ready, &fiber->ready);
 }
 
-/* A few of those that are ready, and the others in a turn of their own, so that sockets are looked
- * at in between. */
+/* Only those that are ready now: what they make ready in turn waits for its own turn, so that
+ * sockets are looked at in between. */
 static void fiber_run_ready(evutil_socket_t fd, short what, void *arg)
 {
-    struct vv_list *item;
+    struct vv_list batch, *item;
 
     (void)fd, (void)what, (void)arg;
-    for (unsigned count = 0; count < FIBER_TURN && (item = vv_list_shift(&fiber_ready)) != NULL;
-         count++)
+    vv_list_init(&batch);
+    while ((item = vv_list_shift(&fiber_ready)) != NULL)
+        vv_list_append(&batch, item);
+    while ((item = vv_list_shift(&batch)) != NULL)
         fiber_resume(VV_CONTAINER(item, struct vv_fiber, ready));
-    if (!vv_list_empty(&fiber_ready))
-        event_active(&fiber_ready_event, 0, 0);
 }
 
 int vv_fiber_spawn(void (*function)(void *arg), void *arg)

@@ -160,20 +160,14 @@ static struct event *worker_signal(int signal)
     return event;
 }
 
-#define WORKER_URGENT    2 /* priorities: the database's sockets, and everything else */
-#define WORKER_CALLBACKS 4 /* between two looks at what is urgent */
-
-/* While requests are worked on the database must not wait for its next batch: its answers are
- * looked for after every few callbacks, and come first. */
 static void worker_make_base(void)
 {
     struct event_config *config = event_config_new();
 
     vv_assert(config != NULL);
     (void)event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
-    (void)event_config_set_max_dispatch_interval(config, NULL, WORKER_CALLBACKS, 1);
     worker.base = event_base_new_with_config(config);
-    vv_assert(worker.base != NULL && event_base_priority_init(worker.base, WORKER_URGENT) == 0);
+    vv_assert(worker.base != NULL);
     event_config_free(config);
 }
 

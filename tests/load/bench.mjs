@@ -56,7 +56,7 @@ const BENCHES = {
     profile: async () => benchProfile(await accounts(), await theCluster(), await signIn(await accounts(), TOKENS),
         `${TOKENS} users`),
     webhooks: async () => benchWebhooks(t, await theCluster()),
-    validate: async () => benchValidate(t, await theCluster(), { ...await shop(), bar: 1 }),
+    validate: async () => benchValidate(t, await theCluster(), { ...await shop(), bar: 1, steady: true }),
     'profile-all': async () => {
         const { s } = await shop();
         await benchProfile(s, await theCluster(), await signIn(s, TOKENS), `${TOKENS} users, every plugin on`);

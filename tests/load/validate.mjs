@@ -18,8 +18,8 @@ async function counted(s, calls) {
     return { rows: Number(rows) - calls, used: Number(used) };
 }
 
-/** s: a server whose subscribers have made so many calls; keys: a file of theirs. */
-export async function benchValidate(t, cluster, { s, keys, users, calls, bar }) {
+/** s: a server whose subscribers have made so many calls; keys: a file of theirs; steady: the p99 has a bar too. */
+export async function benchValidate(t, cluster, { s, keys, users, calls, bar, steady }) {
     await mustRun(`${pgBin()}/psql`, ['-q', cluster.url(), '-c', `create table if not exists bench_usage (
         id bigserial primary key, user_id bigint not null, what text not null, at timestamptz not null default now())`]);
     const script = path.join(tempDir(t), 'insert.sql');
@@ -40,5 +40,7 @@ export async function benchValidate(t, cluster, { s, keys, users, calls, bar }) 
         figures.vvserver / figures.pgbench, bar, `${Math.round(figures.vvserver)}/s against ${Math.round(figures.pgbench)}/s`);
     const spread = runs.toSorted((a, b) => a.p99 / a.p50 - b.p99 / b.p50);
     const { p50, p99 } = spread[Math.floor(spread.length / 2)];
-    report('5 times its p50 against its p99', 5 * p50 / p99, 1, `p50 ${p50} ms, p99 ${p99} ms`);
+    // Where most pages are touched for the first time since a checkpoint, the disk decides the p99.
+    if (steady) report('5 times its p50 against its p99', 5 * p50 / p99, 1, `p50 ${p50} ms, p99 ${p99} ms`);
+    else console.log(`     p50 ${p50} ms, p99 ${p99} ms`);
 }
