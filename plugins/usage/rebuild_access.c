@@ -134,6 +134,12 @@ static int access_order(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static bool access_has(const struct access_turn *turn, int64_t user_id)
+{
+    return turn->user_count > 0 &&
+           bsearch(&user_id, turn->users, turn->user_count, sizeof user_id, access_order) != NULL;
+}
+
 static int access_stale_turn(struct vv_request *step, void *arg)
 {
     struct access_turn *turn = arg;
@@ -147,8 +153,7 @@ static int access_stale_turn(struct vv_request *step, void *arg)
                          VV_INT(turn->after), VV_INT(ACCESS_SLICE)));
     for (size_t row = 0; row < vv_rows_count(rows); row++) {
         turn->after = vv_row_int(rows, row, "user_id");
-        if (bsearch(&turn->after, turn->users, turn->user_count, sizeof turn->after,
-                    access_order) != NULL)
+        if (access_has(turn, turn->after))
             continue;
         VV_TRY(access_mend(step, turn->after));
         turn->counts->subscriptions++;

@@ -257,10 +257,13 @@ const char *usage_statement_decide(struct usage_mode mode)
 
 const char *usage_statement_peek(void)
 {
+    static char *text;
     size_t size;
-    char *text;
-    FILE *out = statement_open(&text, &size);
+    FILE *out;
 
+    if (text != NULL)
+        return text;
+    out = statement_open(&text, &size);
     fputs("select ", out);
     statement_row(out);
     fputs(", null::bigint as credential_id, statement_timestamp() as now from entitlements e"

@@ -204,7 +204,8 @@ VV_END_C
  *         insert into seen (who, what)
  *         select who, what from unnest($1::bigint[], $2::text[]) with ordinality t (who, what, n)
  *     One batch is in flight; what arrives meanwhile goes with the next. A row that fails (classes
- * 22, 23) fails alone.
+ * 22, 23) fails alone. With the flag VV_BATCH_WAITS the statement may wait up to 1 s for a lock,
+ * and keeps no other statement waiting meanwhile.
  *
  * Jobs inside a statement, for batches (with the flag VV_BATCH_ENQUEUES, so that the job worker is
  * woken after it) and other statements that do many things at once:

@@ -82,7 +82,7 @@ struct vv_rate_state {
     uint32_t size;
     uint32_t allowed;    /* 1: it passes, and was counted */
     int64_t remaining;   /* what would still pass now */
-    int64_t retry_after; /* microseconds until one passes; 0 when it does now */
+    int64_t retry_after; /* microseconds until what was asked for passes; 0 when it does */
     int64_t reset;       /* microseconds until everything would pass */
 };
 
