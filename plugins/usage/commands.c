@@ -14,10 +14,13 @@
 
 static const char *show_statement(void)
 {
+    static char *text;
     size_t size;
-    char *text;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out;
 
+    if (text != NULL)
+        return text;
+    out = open_memstream(&text, &size);
     if (out == NULL)
         abort();
     fprintf(
