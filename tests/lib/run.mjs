@@ -29,7 +29,7 @@ const short = (file) => path.relative(ROOT, path.join(DEV, file));
 /** The tour is README's, so that what is printed is what the tests run. */
 function greeting({ databaseUrl, mail, stripe, aws }) {
     const tour = shellOf('README.md', 'A tour')[0].replaceAll('http://127.0.0.1:8000', URL_).replaceAll('.dev/', `${short('')}/`);
-    const doctor = `build/bin/vvctl -c ${short('vvserver.ini')} doctor`;
+    const doctor = `${path.relative(ROOT, BUILD)}/bin/vvctl -c ${short('vvserver.ini')} doctor`;
     const keys = aws?.environment.AWS_SHARED_CREDENTIALS_FILE;
     return [
         '', `vvserver listens on ${URL_}; ${URL_}/docs shows what it answers.`, '',
