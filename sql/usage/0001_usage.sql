@@ -47,7 +47,7 @@ create table entitlements (
     notify       boolean not null default true,
     -- GCRA's theoretical arrival time
     rate_time    timestamptz not null default '-infinity'
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+) with (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.05);
 
 -- ---- the log ---------------------------------------------------------------------------------------------------------
 
