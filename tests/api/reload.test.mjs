@@ -138,7 +138,11 @@ test('a changed server program takes over: same process, same sockets, still rel
     assert.equal(await text(server), 'woke up');
     assert.equal((await open).json.text, 'slept');
 
-    const [worker] = server.processes('worker');
+    // The old generation's worker, which answered last, is on its way out.
+    const worker = await until(() => {
+        const all = server.processes('worker');
+        return all.length === 1 && all[0];
+    }, { what: 'the old generation is gone' });
     server.kill(worker.pid);
     await until(() => server.processes('worker').some((p) => p.pid !== worker.pid), { what: 'a new worker' });
     const [leader] = server.processes('leader').slice(-1);
