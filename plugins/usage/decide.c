@@ -77,11 +77,7 @@ static void verdict_take(const struct vv_rows *rows, bool rated, struct vv_verdi
 {
     memset(ret_verdict, 0, sizeof *ret_verdict);
     ret_verdict->size = (uint32_t)sizeof *ret_verdict;
-    /* Waited for, and still not there: whoever held the row has deleted it. */
-    if (vv_row_int(rows, 0, "outcome") != USAGE_LOCKED)
-        ret_verdict->outcome = (uint32_t)vv_row_int(rows, 0, "outcome");
-    else
-        ret_verdict->outcome = VV_UNKNOWN_CALLER;
+    ret_verdict->outcome = (uint32_t)vv_row_int(rows, 0, "outcome");
     if (ret_verdict->outcome != VV_UNKNOWN_CALLER)
         verdict_read(rows, rated, ret_verdict);
     vv_metric_add(ret_verdict->outcome, 1);

@@ -50,7 +50,7 @@ static bool statement_sells(void)
     return vv_subscriptions() != NULL && vv_plans() != NULL;
 }
 
-char *usage_statement_access(void)
+static char *statement_access(void)
 {
     size_t size, i;
     char *text;
@@ -74,7 +74,7 @@ char *usage_statement_access(void)
 
 char *usage_statement_limit(void)
 {
-    char *text, *access = usage_statement_access();
+    char *text, *access = statement_access();
     size_t size, i;
     FILE *out = statement_open(&text, &size);
 
@@ -111,7 +111,7 @@ char *usage_statement_limit(void)
  * now, and never later than a burst from now, which it might be after the rate was changed. */
 static void statement_row(FILE *out)
 {
-    char *access = usage_statement_access(), *limit = usage_statement_limit();
+    char *access = statement_access(), *limit = usage_statement_limit();
 
     fprintf(
         out,

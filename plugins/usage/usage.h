@@ -55,9 +55,6 @@ char *usage_statement_limit(void);
 /* What was used of that in the period that runs. The same. */
 char *usage_statement_used(void);
 
-/* Whether `e` has access now. The same. */
-char *usage_statement_access(void);
-
 /* ---- decisions: decide.c ----------------------------------------------------------------------
  */
 
